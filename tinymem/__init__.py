@@ -1,0 +1,1 @@
+"""tinymem: the memory layer an AI assistant can carry in one file."""

@@ -1,0 +1,1 @@
+"""The models: lazy imports, one lock per context."""

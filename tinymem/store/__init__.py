@@ -1,0 +1,1 @@
+"""The file: everything that knows SQL."""

@@ -1,0 +1,1 @@
+"""Writing: from a conversation to Facts and Decisions; knows no SQL."""
