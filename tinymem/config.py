@@ -1,0 +1,165 @@
+"""Which engines to build: from keyword arguments, or from a dictionary shaped like mem0's.
+
+Settings are checked when they are given, models are loaded when they are first needed. A setting
+that tinymem does not know is an error, never ignored.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from tinymem.engines.catalog import model_folder
+from tinymem.engines.llama import LlamaCpp
+from tinymem.engines.onnx import OnnxEmbedder, OnnxModel
+from tinymem.errors import ConfigError
+from tinymem.types import Embedder, Extractor, Llm, Reconciler
+from tinymem.understand.extract import BundledExtractor
+from tinymem.understand.instruct import PROMPT_VERSION, LlmExtractor, LlmReconciler
+from tinymem.understand.judge import Judge
+from tinymem.understand.reconcile import BundledReconciler
+from tinymem.understand.spot import Spotter
+
+PROVIDERS = {
+    "llm": ("llama_cpp", "llamacpp", "gguf", "tinymem"),
+    "embedder": ("onnx", "tinymem"),
+    "vector_store": ("tinymem", "sqlite_vec", "sqlite-vec", "sqlite"),
+}
+
+
+@dataclass(frozen=True)
+class Config:
+    """What `Memory.from_config` understood; None is the default of `Memory`."""
+
+    path: str | None = None
+    llm: str | None = None
+    embedder: str | None = None
+    n_ctx: int | None = None
+    threads: int | None = None
+    custom_instructions: str | None = None
+
+
+def parse_config(config: object) -> Config:
+    """Return the Config of a dictionary: our flat keys, or mem0's nested ones.
+
+    Flat: the fields of `Config`; `llm` is the path of a GGUF, `embedder` the folder of an ONNX model.
+    Nested: {"vector_store": {"config": {"path": ...}}, "llm": {"config": {"model": ...}},
+    "embedder": {"config": {"model": ...}}}.
+
+    Raises:
+        ConfigError: a key is unknown, has the wrong type, or names a provider that needs a network.
+    """
+    if not isinstance(config, Mapping):
+        raise ConfigError(f"config must be a dict, got {type(config).__name__}: {config!r}")
+    flat: dict[str, Any] = {}
+    for key, value in config.items():
+        if key in PROVIDERS and isinstance(value, Mapping):
+            flat.update(parse_section(key, value))
+        elif key in ("path", "llm", "embedder", "custom_instructions", "threads", "n_ctx"):
+            flat[key] = value
+        elif key == "version":
+            continue  # mem0's API version: both are served at once
+        else:
+            raise ConfigError(
+                f"config key {key!r} is not known: use {', '.join(Config.__dataclass_fields__)}"
+            )
+    for key, value in flat.items():
+        wanted = int if key in ("threads", "n_ctx") else (str, os.PathLike)
+        if value is not None and (isinstance(value, bool) or not isinstance(value, wanted)):
+            raise ConfigError(f"config key {key!r} has a value of the wrong type: {value!r}")
+    return Config(**{key: os.fspath(v) if isinstance(v, os.PathLike) else v for key, v in flat.items()})
+
+
+def parse_section(name: str, section: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the flat settings of one of mem0's nested sections."""
+    if unknown := set(section) - {"provider", "config"}:
+        raise ConfigError(
+            f"config section {name!r} has unknown keys {sorted(unknown)}: use 'provider' and 'config'"
+        )
+    provider = section.get("provider", "tinymem")
+    if provider not in PROVIDERS[name]:
+        raise ConfigError(
+            f"config asks for the {name} provider {provider!r}, but tinymem runs offline and embedded: "
+            f"leave the section out, or use one of {', '.join(PROVIDERS[name])} with a path"
+        )
+    inner = section.get("config") or {}
+    if not isinstance(inner, Mapping):
+        raise ConfigError(f"config section {name!r}: 'config' must be a dict, got {inner!r}")
+    names = (
+        {"path": "path"} if name == "vector_store" else {"model": name, "path": name, "threads": "threads"}
+    )
+    if name == "llm":
+        names["n_ctx"] = "n_ctx"
+    if unknown := set(inner) - set(names):
+        raise ConfigError(
+            f"config section {name!r} has unknown settings {sorted(unknown)}: use {', '.join(names)}"
+        )
+    return {names[key]: value for key, value in inner.items()}
+
+
+def database_path(path: object) -> str:
+    """Return where the file is: the given path, else TINYMEM_DB, else the platform's data folder."""
+    if path is None:
+        path = os.environ.get("TINYMEM_DB") or default_path()
+    if not isinstance(path, (str, os.PathLike)):
+        raise ConfigError(f"path must be a file's path or ':memory:', got {type(path).__name__}: {path!r}")
+    text = os.fspath(path)
+    if not isinstance(text, str) or not text.strip() or "\x00" in text:
+        raise ConfigError(f"path must not be empty, got {text!r}: give a file's path or ':memory:'")
+    return text if text == ":memory:" else os.path.expanduser(text)
+
+
+def default_path() -> Path:
+    """Return the file in the platform's data folder, whose folder is made if it is missing."""
+    if sys.platform == "win32":
+        base = Path(os.environ.get("LOCALAPPDATA") or Path.home() / "AppData" / "Local")
+    elif sys.platform == "darwin":
+        base = Path.home() / "Library" / "Application Support"
+    else:
+        base = Path(os.environ.get("XDG_DATA_HOME") or Path.home() / ".local" / "share")
+    folder = base / "tinymem"
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder / "memory.db"
+
+
+def build_embedder(embedder: Embedder | str | os.PathLike[str] | None, threads: int | None) -> Embedder:
+    """Return the caller's embedder, the one in a folder, or the bundled MiniLM."""
+    if embedder is None:
+        return OnnxEmbedder(model_folder("minilm"), threads=threads)
+    if isinstance(embedder, (str, os.PathLike)):
+        return OnnxEmbedder(os.fspath(embedder), threads=threads)
+    return embedder
+
+
+def build_llm(llm: Llm | str | os.PathLike[str] | None, threads: int | None, n_ctx: int | None) -> Llm | None:
+    """Return the caller's language model, the GGUF at a path, or None."""
+    if isinstance(llm, (str, os.PathLike)):
+        return LlamaCpp(os.fspath(llm), threads=threads, **({} if n_ctx is None else {"n_ctx": n_ctx}))
+    return llm
+
+
+def build_extractor(llm: Llm | None, instructions: str | None, threads: int | None) -> Extractor:
+    """Return what finds facts: the language model if there is one, else the bundled encoder and rules."""
+    if llm is not None:
+        return LlmExtractor(llm, custom_instructions=instructions)
+    if instructions is not None:
+        raise ConfigError(
+            "instructions need a language model to follow them: pass llm='model.gguf', or leave them out"
+        )
+    return BundledExtractor(Spotter(OnnxModel(model_folder("memory") / "spotter", threads=threads)))
+
+
+def build_reconciler(llm: Llm | None, threads: int | None) -> Reconciler:
+    """Return what reconciles facts: the language model if there is one, else the bundled judge."""
+    if llm is not None:
+        return LlmReconciler(llm)
+    return BundledReconciler(Judge(OnnxModel(model_folder("memory") / "judge", threads=threads)))
+
+
+def describe_engine(llm: Llm | None) -> dict[str, Any]:
+    """Return what is written down in every inferring commit as the model that decided."""
+    return {"model": "bundled"} if llm is None else {"model": llm.name, "prompts": PROMPT_VERSION}

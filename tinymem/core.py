@@ -1,0 +1,259 @@
+"""What every method of Memory stands on: the file, the engines, the clock, and one way to write.
+
+`MemoryCore` builds engines on first use and turns Changes into one applied Commit. It has no
+public pipeline of its own: those are `Memory`'s.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+import uuid
+from collections.abc import Callable, Mapping, Sequence
+from datetime import date, datetime, timezone
+from types import TracebackType
+from typing import Any, TypeVar
+
+from tinymem import arguments, config, render
+from tinymem.errors import ConfigError, ConflictError, EmbeddingError, MemoryNotFoundError, ValidationError
+from tinymem.plan import Circumstances
+from tinymem.remember import Inference, extract_facts, procedure_changes, verbatim_changes
+from tinymem.store.filters import Where, scope_where, unexpired_where, where
+from tinymem.store.store import Store
+from tinymem.types import (
+    Change,
+    Clock,
+    Commit,
+    Embedder,
+    Extraction,
+    Extractor,
+    Llm,
+    Message,
+    NewId,
+    Reconciler,
+    Record,
+    Scope,
+    Vector,
+)
+
+DEFAULT_LIMIT = 100  # results of a search, memories on a page
+TRIES = 8  # times a call decides anew when another writer moved what it had decided on
+
+Result = TypeVar("Result")
+Self = TypeVar("Self", bound="MemoryCore")
+
+
+def utc_now() -> datetime:
+    """Return the present moment."""
+    return datetime.now(timezone.utc)
+
+
+def random_id() -> str:
+    """Return a fresh random UUID."""
+    return str(uuid.uuid4())
+
+
+def retried(attempt: Callable[[], Result]) -> Result:
+    """Run an attempt again while other writers move what it decided on, at most `TRIES` times."""
+    for _ in range(TRIES - 1):
+        try:
+            return attempt()
+        except ConflictError:
+            continue
+    return attempt()
+
+
+class MemoryCore:
+    """The file and the engines of one Memory; see `Memory` for the arguments."""
+
+    def __init__(
+        self,
+        path: str | os.PathLike[str] | None = None,
+        *,
+        embedder: Embedder | str | os.PathLike[str] | None = None,
+        llm: Llm | str | os.PathLike[str] | None = None,
+        extractor: Extractor | None = None,
+        reconciler: Reconciler | None = None,
+        clock: Clock = utc_now,
+        new_id: NewId = random_id,
+        custom_instructions: str | None = None,
+        keep_messages: bool = True,
+        busy_timeout_s: float = 5.0,
+        threads: int | None = None,
+        n_ctx: int | None = None,
+    ) -> None:
+        self._threads = None if threads is None else arguments.parse_count(threads, "threads", 1)
+        self._llm = config.build_llm(llm, self._threads, n_ctx)
+        if custom_instructions is not None and self._llm is None:
+            raise ConfigError("custom_instructions need a language model: pass llm='model.gguf'")
+        self._embedder = config.build_embedder(embedder, self._threads)
+        self._extractor, self._reconciler = extractor, reconciler
+        self._instructions = custom_instructions
+        self._clock, self._new_id = clock, new_id
+        self._keep_messages = arguments.parse_flag(keep_messages, "keep_messages")
+        self._building = threading.Lock()
+        self._store = Store(config.database_path(path), busy_timeout_s=busy_timeout_s)
+
+    @classmethod
+    def from_config(cls: type[Self], settings: Mapping[str, Any]) -> Self:
+        """Return a Memory made from a dictionary, flat or shaped like mem0's.
+
+        Flat keys: `path`, `llm` (a GGUF's path), `embedder` (an ONNX folder), `n_ctx`, `threads`,
+        `custom_instructions`; mem0's sections `vector_store`, `llm` and `embedder` are understood too.
+
+        Raises:
+            ConfigError: a key is unknown or asks for something that needs a network.
+
+        Example:
+            >>> Memory.from_config({"vector_store": {"config": {"path": ":memory:"}}}).count()
+            0
+        """
+        return cls(**vars(config.parse_config(settings)))
+
+    def check(self) -> list[str]:
+        """Return what is wrong with the file, in plain words; empty when it is sound.
+
+        Example:
+            >>> Memory(":memory:").check()
+            []
+        """
+        return self._store.check()
+
+    def stats(self) -> dict[str, Any]:
+        """Return how much the file holds, its size in bytes, its schema and its embedder.
+
+        Example:
+            >>> Memory(":memory:").stats()["memories"]
+            0
+        """
+        return self._store.stats()
+
+    def close(self) -> None:
+        """Close the file, leaving it a single file, and free the models. Safe to call twice.
+
+        Example:
+            >>> memory = Memory(":memory:")
+            >>> memory.close()
+        """
+        self._store.close()
+        for engine in (self._llm, self._embedder):
+            if (close := getattr(engine, "close", None)) is not None:
+                close()
+
+    def __enter__(self: Self) -> Self:
+        """Return the memory itself; `close` runs at the end of the block."""
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Close the file."""
+        self.close()
+
+    # -- what the pipelines share
+
+    def _now(self) -> datetime:
+        now = self._clock()
+        if not isinstance(now, datetime) or now.tzinfo is None:
+            raise ConfigError(f"clock must return an aware datetime, got {now!r}")
+        return now.astimezone(timezone.utc)
+
+    def _today(self) -> date:
+        return self._now().date()
+
+    def _scope(self, ids: tuple[object, ...], *, required: bool = False) -> Scope:
+        scope = arguments.parse_scope(*ids)
+        if required and not scope.ids():
+            raise ValidationError(
+                "add needs to know whose memory it is: give user_id, agent_id, run_id or app_id"
+            )
+        return scope
+
+    def _where(self, scope: Scope, filters: Mapping[str, Any] | None, show_expired: bool) -> Where:
+        condition = scope_where(scope, user_or_agent=True) & where(filters)
+        if arguments.parse_flag(show_expired, "show_expired"):
+            return condition
+        return condition & unexpired_where(self._today())
+
+    def _existing(self, memory_id: str) -> Record:
+        record = self._store.get(memory_id)
+        if record is None:
+            raise MemoryNotFoundError(f"no memory has the id {memory_id!r}: `get_all` lists those that exist")
+        return record
+
+    def _vectors(self, texts: Sequence[str]) -> dict[str, Vector]:
+        """Return the embedding of each text, or {} where the file's vectors are another embedder's."""
+        texts = list(dict.fromkeys(texts))
+        if not texts or not self._store.vectors_match(self._embedder.identity):
+            return {}
+        rows = self._embedder.embed(texts)
+        if len(rows) != len(texts):
+            raise EmbeddingError(f"the embedder returned {len(rows)} vectors for {len(texts)} texts")
+        return dict(zip(texts, rows, strict=True))
+
+    def _query_vector(self, query: str) -> Vector | None:
+        """Return the embedding of a query, or None where the file has no vectors of this embedder."""
+        if not self._store.vectors_match(self._embedder.identity):
+            return None
+        row: Vector = self._embedder.embed([query], kind="query")[0]
+        return row
+
+    def _understanding(self, instructions: str | None) -> tuple[Extractor, Reconciler]:
+        """Return what finds facts and what reconciles them; built on first use."""
+        with self._building:
+            if self._extractor is None:
+                self._extractor = config.build_extractor(self._llm, self._instructions, self._threads)
+            if self._reconciler is None:
+                self._reconciler = config.build_reconciler(self._llm, self._threads)
+        if instructions is None:
+            return self._extractor, self._reconciler
+        return config.build_extractor(self._llm, instructions, self._threads), self._reconciler
+
+    def _commit(
+        self,
+        call: str,
+        scope: Scope,
+        changes: tuple[Change, ...],
+        messages: Sequence[Message] = (),
+        *,
+        dry_run: bool = False,
+    ) -> Commit:
+        """Write the Changes as one commit; a commit without Changes, or a dry run, writes nothing."""
+        engine = config.describe_engine(self._llm) if messages else {}
+        commit = Commit(self._new_id(), call, self._now(), changes, scope, tuple(messages), engine)
+        if changes and not dry_run:
+            identity = self._embedder.identity
+            self._store.apply(commit, keep_messages=self._keep_messages, embedder=identity)
+        return commit
+
+    def _remember(
+        self, messages: Sequence[Message], call: Circumstances, prompt: str | None, infer: bool, dry_run: bool
+    ) -> tuple[Extraction, Commit]:
+        """Find what to store and write it; decide anew when another writer was faster."""
+
+        def write(changes: tuple[Change, ...]) -> Commit:
+            return self._commit("add", call.scope, changes, messages, dry_run=dry_run)
+
+        if call.memory_type is not None:
+            summary = procedure_changes(self._llm, messages, call, prompt, self._vectors, self._new_id)
+            return Extraction(), write(summary)
+        if not infer:
+            return Extraction(), write(verbatim_changes(messages, call, self._vectors, self._new_id))
+        extractor, reconciler = self._understanding(prompt)
+        extraction = extract_facts(extractor, messages, call)
+        inference = Inference(self._store, reconciler, self._vectors, self._new_id, call)
+        return extraction, retried(lambda: write(inference.changes(extraction.facts, messages)))
+
+    def _page(self, condition: Where, page: int | None, page_size: int | None) -> dict[str, Any]:
+        """Return one page of a listing, with mem0's keys."""
+        number = 1 if page is None else arguments.parse_count(page, "page", 1)
+        size = DEFAULT_LIMIT if page_size is None else arguments.parse_count(page_size, "page_size", 1)
+        with self._store.snapshot():
+            count = self._store.count(condition)
+            records = self._store.select(condition, limit=size, offset=(number - 1) * size)
+        return {
+            "count": count,
+            "next": number + 1 if number * size < count else None,
+            "previous": number - 1 if number > 1 else None,
+            "results": [render.render_record(record) for record in records],
+        }

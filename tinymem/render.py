@@ -1,0 +1,107 @@
+"""How Records, Changes and history look to callers: mem0's keys, in plain dictionaries.
+
+Pure functions from our nouns to TypedDicts; nothing here decides anything.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from tinymem.types import (
+    AddItem,
+    Change,
+    Commit,
+    Extraction,
+    HistoryEntry,
+    HistoryItem,
+    Hit,
+    MemoryItem,
+    Message,
+    Record,
+    RejectedItem,
+    render_time,
+)
+
+
+def render_record(record: Record) -> MemoryItem:
+    """Render a Record as `get` shows it; ids, actor, role and dates only where they are set."""
+    item: MemoryItem = {
+        "id": record.id,
+        "memory": record.text,
+        "hash": record.hash,
+        "metadata": record.metadata,
+        "categories": list(record.categories),
+        "created_at": render_time(record.created_at),
+        "updated_at": render_time(record.updated_at),
+    }
+    item.update(record.scope.ids())
+    for name in ("actor_id", "role", "memory_type"):
+        if (value := getattr(record, name)) is not None:
+            item[name] = value  # type: ignore[literal-required]
+    if record.expiration_date is not None:
+        item["expiration_date"] = record.expiration_date.isoformat()
+    if record.immutable:
+        item["immutable"] = True
+    return item
+
+
+def render_hit(hit: Hit, explain: bool) -> MemoryItem:
+    """Render a Hit as `search` shows it: the Record with its score, and the score's parts if asked for."""
+    item = render_record(hit.record)
+    item["score"] = hit.score
+    if explain:
+        item["score_details"] = dict(hit.parts)
+    return item
+
+
+def render_change(change: Change, *, word_for_word: bool) -> AddItem:
+    """Render one Change as `add` reports it; `word_for_word` (infer=False) adds who said it."""
+    record = change.after or change.before
+    assert record is not None, "a Change has a Record before or after"
+    item: AddItem = {"id": record.id, "memory": record.text, "event": change.event}
+    if change.event == "UPDATE" and change.before is not None:
+        item["previous_memory"] = change.before.text
+    if word_for_word:
+        if record.actor_id is not None:
+            item["actor_id"] = record.actor_id
+        if record.role is not None:
+            item["role"] = record.role
+    return item
+
+
+def render_commit(commit: Commit, *, word_for_word: bool = False) -> list[AddItem]:
+    """Render the Changes of a commit, in the order in which they were made."""
+    return [render_change(change, word_for_word=word_for_word) for change in commit.changes]
+
+
+def render_rejections(extraction: Extraction, messages: Sequence[Message]) -> list[RejectedItem]:
+    """Render what was extracted but not supported, with the message that it was taken from."""
+    return [
+        {"text": each.text, "reason": each.reason, "message": messages[each.message].content}
+        for each in extraction.rejected
+    ]
+
+
+def render_history(entries: Iterable[HistoryEntry]) -> list[HistoryItem]:
+    """Render the history of one memory, oldest first, with mem0's keys and `action` beside `event`."""
+    return [render_history_entry(number, entry) for number, entry in enumerate(entries, start=1)]
+
+
+def render_history_entry(number: int, entry: HistoryEntry) -> HistoryItem:
+    """Render one past Change; its id is the commit's with the Change's number in this memory's history."""
+    record = entry.after or entry.before
+    assert record is not None, "a past Change has a Record before or after"
+    return {
+        "id": f"{entry.commit_id}:{number}",
+        "memory_id": record.id,
+        "old_memory": entry.before.text if entry.before else None,
+        "new_memory": entry.after.text if entry.after else None,
+        "event": entry.event,
+        "action": entry.event,
+        "created_at": render_time(record.created_at),
+        "updated_at": render_time(entry.at),
+        "is_deleted": entry.event == "DELETE",
+        "actor_id": record.actor_id,
+        "role": record.role,
+        "commit_id": entry.commit_id,
+    }
