@@ -1,0 +1,236 @@
+"""The corpus as training examples: messages with marked words, and pairs of memory and fact.
+
+An author is always whole on one side: author 4 tests, all others train. Facts that a second
+reader doubted (`doubts.txt`) teach nothing, neither for nor against: their words are masked.
+This module never reads anything but the corpus folder.
+"""
+
+from __future__ import annotations
+
+import json
+import random
+import re
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+CORPUS = Path(__file__).parent / "corpus"
+TEST_AUTHOR = 4
+RELATIONS = ("same", "update", "delete", "unrelated")
+IGNORED = -1.0
+"""The label of what must teach nothing."""
+
+WORD = re.compile(r"[^\W_]+(?:[.,:/'’-][^\W_]+)*")
+CLAUSE_END = re.compile(
+    r"(?<=[.!?;])\s+|\n+|\s*,\s+|\s+[-–—]+\s+|\s+(?=(?:and|but|so|because|which|while)\s)", re.I
+)
+COMMON = frozenset(
+    WORD.findall(
+        "a an the and or but so if of to in on at for with from by as is are was were be been am i'm im i me"
+        " my we our you your it its he she they his her their this that these those not no do does did have"
+        " has had will would can could just really very too also than then when who which what how about"
+        " user wants plans"
+    )
+)
+
+
+@dataclass(frozen=True)
+class Seen:
+    """One message: who speaks, the message before, and what of it states facts.
+
+    `marked` and `masked` are character ranges: words that state a fact, and words that must teach
+    nothing. `worth` is 1.0 if the message holds a fact, 0.0 if not, IGNORED if all are doubtful.
+    """
+
+    id: str
+    speaker: str
+    before: str
+    text: str
+    worth: float
+    marked: tuple[tuple[int, int], ...] = ()
+    masked: tuple[tuple[int, int], ...] = ()
+
+
+@dataclass(frozen=True)
+class Pair:
+    """A stored memory, a new fact, and what the fact does to it (an index into RELATIONS)."""
+
+    memory: str
+    fact: str
+    relation: int
+    source: str
+
+
+def read_lines(path: Path) -> list[dict[str, Any]]:
+    """Return the objects of a JSON Lines file."""
+    return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines() if line.strip()]
+
+
+def authors(kind: str, folder: Path = CORPUS) -> list[int]:
+    """Return the numbers of the authors who wrote a file of this kind."""
+    return sorted(int(path.stem.rsplit("_", 1)[1]) for path in folder.glob(f"{kind}_*.jsonl"))
+
+
+def doubted(folder: Path = CORPUS) -> set[str]:
+    """Return the ids of facts that a second reader found inferred, superseded or unsupported."""
+    lines = (folder / "doubts.txt").read_text(encoding="utf-8").splitlines()
+    return {found[1] for line in lines if (found := re.match(r"(\d+-\d+:a?\d+)[ \t]", line))}
+
+
+def spans_by_fact(folder: Path = CORPUS) -> dict[str, list[tuple[int, str]]]:
+    """Return the evidence that stands in `spans_*`: fact id -> (turn, words)."""
+    files = sorted(folder.glob("spans_*.jsonl"))
+    return {
+        row["id"]: [(turn, words) for turn, words in row["spans"]]
+        for file in files
+        for row in read_lines(file)
+    }
+
+
+def content_words(text: str) -> set[str]:
+    """Return the words of a text that carry meaning, lower-cased."""
+    return {word for word in WORD.findall(text.lower()) if word not in COMMON}
+
+
+def rough_clauses(text: str) -> list[tuple[int, int]]:
+    """Cut a text at punctuation and conjunctions; ranges without the white space around them."""
+    ends = [(found.start(), found.end()) for found in CLAUSE_END.finditer(text)]
+    starts = [0, *(end for _, end in ends)]
+    stops = [*(start for start, _ in ends), len(text)]
+    return [(a, b) for a, b in zip(starts, stops, strict=True) if text[a:b].strip()]
+
+
+def evidence(
+    fact: dict[str, Any], turn: int, spans: Sequence[tuple[int, str]], text: str
+) -> list[tuple[int, int]]:
+    """Return where in `text` (message `turn`) the fact stands: its spans, else its likeliest clause."""
+    own = [words for at, words in (fact.get("spans") or spans) if at == turn and words in text]
+    if own:
+        return [(text.index(words), text.index(words) + len(words)) for words in own]
+    wanted, clauses = content_words(fact["text"]), rough_clauses(text)
+    return [max(clauses, key=lambda c: len(wanted & content_words(text[c[0] : c[1]])))] if clauses else []
+
+
+def said_by(
+    talk: dict[str, Any], speakers: Sequence[str], doubts: set[str], spans: dict[str, Any]
+) -> Iterator[Seen]:
+    """Yield a conversation's messages of these roles, marked."""
+    messages = talk["messages"]
+    for turn, message in enumerate(messages):
+        role, text = message["role"], message["content"]
+        if role not in speakers or not text.strip():
+            continue
+        kind, letter = ("facts", "") if role == "user" else ("agent_facts", "a")
+        facts = [(f"{talk['id']}:{letter}{i}", f) for i, f in enumerate(talk[kind]) if f["turn"] == turn]
+        marked: list[tuple[int, int]] = []
+        masked: list[tuple[int, int]] = []
+        for name, fact in facts:
+            (masked if name in doubts else marked).extend(evidence(fact, turn, spans.get(name, ()), text))
+        worth = 1.0 if marked else IGNORED if masked else 0.0
+        before = f"{messages[turn - 1]['role']}: {messages[turn - 1]['content']}" if turn else ""
+        yield Seen(f"{talk['id']}/{turn}", role, before, text, worth, tuple(marked), tuple(masked))
+
+
+def messages(
+    who: Sequence[int], speakers: Sequence[str] = ("user", "assistant", "system"), folder: Path = CORPUS
+) -> list[Seen]:
+    """Return the messages of these authors, marked with what is worth remembering."""
+    doubts, spans = doubted(folder), spans_by_fact(folder)
+    talks = (talk for author in who for talk in read_lines(folder / f"conversations_{author}.jsonl"))
+    return [seen for talk in talks for seen in said_by(talk, speakers, doubts, spans)]
+
+
+def spotter_examples(seed: int, silent_assistants: int = 1200, folder: Path = CORPUS) -> list[Seen]:
+    """Return the training messages: all users', all that tell about an assistant, some that do not."""
+    found = messages([a for a in authors("conversations", folder) if a != TEST_AUTHOR], folder=folder)
+    silent = [seen for seen in found if seen.speaker == "assistant" and seen.worth == 0.0]
+    rest = [seen for seen in found if not (seen.speaker == "assistant" and seen.worth == 0.0)]
+    return rest + random.Random(seed).sample(silent, min(silent_assistants, len(silent)))
+
+
+def written_pairs(who: Sequence[int], folder: Path = CORPUS) -> list[Pair]:
+    """Return the authors' own pairs."""
+    rows = ((a, row) for a in who for row in read_lines(folder / f"pairs_{a}.jsonl"))
+    return [Pair(r["memory"], r["fact"], RELATIONS.index(r["relation"]), f"pairs_{a}") for a, r in rows]
+
+
+def context_pairs(folder: Path = CORPUS) -> list[Pair]:
+    """Return every memory of every context with the context's fact."""
+    rows = [row for path in sorted(folder.glob("contexts_*.jsonl")) for row in read_lines(path)]
+    return [
+        Pair(memory, row["fact"], RELATIONS.index(relation), row["id"])
+        for row in rows
+        for memory, relation in zip(row["memories"], row["relations"], strict=True)
+    ]
+
+
+def neighbours(who: Sequence[int], count: int, seed: int, folder: Path = CORPUS) -> list[Pair]:
+    """Return pairs of facts told side by side in one conversation, which leave each other alone.
+
+    Pairs that share words come first, as a search would offer them; pairs that share more than half
+    of their words are left out, since one may correct the other.
+    """
+    rng, doubts = random.Random(seed), doubted(folder)
+    close, far = [], []
+    for author in who:
+        for talk in read_lines(folder / f"conversations_{author}.jsonl"):
+            facts = [f["text"] for i, f in enumerate(talk["facts"]) if f"{talk['id']}:{i}" not in doubts]
+            for earlier in range(len(facts)):
+                for later in range(earlier + 1, len(facts)):
+                    one, two = facts[earlier], facts[later]
+                    alike = likeness(one, two)
+                    if alike <= 0.5:
+                        (close if alike > 0 else far).append(Pair(one, two, 3, talk["id"]))
+    rng.shuffle(close)
+    rng.shuffle(far)
+    wanted_close = min(len(close), round(count * 0.7))
+    return close[:wanted_close] + far[: count - wanted_close]
+
+
+def likeness(one: str, two: str) -> float:
+    """Return the F1 of two statements' content words, 0 to 1."""
+    first, second = Counter(content_words(one)), Counter(content_words(two))
+    return 2 * sum((first & second).values()) / max(1, sum(first.values()) + sum(second.values()))
+
+
+def strangers(who: Sequence[int], count: int, seed: int, folder: Path = CORPUS) -> list[Pair]:
+    """Return random facts of different conversations that share no content word."""
+    rng = random.Random(f"{seed}/strangers")
+    facts = [
+        (t["id"], f["text"])
+        for a in who
+        for t in read_lines(folder / f"conversations_{a}.jsonl")
+        for f in t["facts"]
+    ]
+    out: list[Pair] = []
+    while len(out) < count:
+        (here, memory), (there, fact) = rng.choice(facts), rng.choice(facts)
+        if here != there and not likeness(memory, fact):
+            out.append(Pair(memory, fact, 3, "strangers"))
+    return out
+
+
+def repeated(who: Sequence[int], count: int, seed: int, folder: Path = CORPUS) -> list[Pair]:
+    """Return facts told again word for word."""
+    rng = random.Random(f"{seed}/repeated")
+    facts = [
+        f["text"] for a in who for t in read_lines(folder / f"conversations_{a}.jsonl") for f in t["facts"]
+    ]
+    return [Pair(fact, fact, 0, "repeated") for fact in rng.sample(facts, min(count, len(facts)))]
+
+
+def judge_examples(
+    seed: int, beside: int = 2000, apart: int = 600, again: int = 200, folder: Path = CORPUS
+) -> list[Pair]:
+    """Return the training pairs, weighed as a store meets them: most memories stay as they are."""
+    pair_authors = [a for a in authors("pairs", folder) if a != TEST_AUTHOR]
+    talkers = [a for a in authors("conversations", folder) if a != TEST_AUTHOR]
+    return [
+        *written_pairs(pair_authors, folder),
+        *context_pairs(folder),
+        *neighbours(talkers, beside, seed, folder),
+        *strangers(talkers, apart, seed, folder),
+        *repeated(talkers, again, seed, folder),
+    ]
