@@ -1,0 +1,208 @@
+"""Opening the file: is it ours, the settings that SQLite needs, and SQLite's errors in our words.
+
+A file is recognised by its header before SQLite may open it, because opening some foreign database
+could already change it or leave files beside it. This module must never write to a file without our
+application id (a zero-byte file is new), and never read a database other than through SQLite's file layer:
+POSIX locks belong to the process, and closing a second handle on the file would drop them.
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+import apsw
+import sqlite_vec
+
+from tinymem.errors import BusyError, CorruptError, DiskFullError, NotADatabaseError, StoreError
+from tinymem.store import filters
+from tinymem.store.schema import APPLICATION_ID, refuse_newer
+from tinymem.store.transaction import transaction
+
+_HEADER_BYTES = 100
+_MAGIC = b"SQLite format 3\x00"
+
+# The first class that fits decides. Source: https://sqlite.org/rescode.html
+_MEANINGS: tuple[tuple[type[apsw.Error], type[StoreError], str], ...] = (
+    (apsw.BusyError, BusyError, "{path} stayed locked by another writer; nothing was written, try again"),
+    (apsw.LockedError, BusyError, "{path} is locked by another connection of this process; try again"),
+    (
+        apsw.FullError,
+        DiskFullError,
+        "no space is left for {path}; nothing was written, free some and try again",
+    ),
+    (apsw.CorruptError, CorruptError, "{path} is damaged; restore it from a backup"),
+    # The header was ours when the file was opened, so what follows it is damaged.
+    (apsw.NotADBError, CorruptError, "{path} is damaged at its beginning; restore it from a backup"),
+    (apsw.FormatError, CorruptError, "{path} is damaged; restore it from a backup"),
+    (apsw.ReadOnlyError, StoreError, "{path} or its folder may not be written to; check the permissions"),
+    (apsw.PermissionsError, StoreError, "{path} may not be read or written; check its permissions"),
+    (apsw.CantOpenError, StoreError, "{path} or a file beside it can not be opened; check the permissions"),
+    (apsw.IOError, StoreError, "{path} can not be read or written (a failing disk, a quota or a size limit)"),
+    (apsw.TooBigError, StoreError, "a text or value is larger than SQLite holds; nothing was written"),
+    (apsw.Error, StoreError, "SQLite could not work on {path}"),
+)
+
+
+@contextmanager
+def mapped_errors(path: str = "the store") -> Iterator[None]:
+    """Turn apsw's errors into ours, chained, with the path and SQLite's own words in the message."""
+    try:
+        yield
+    except apsw.Error as error:
+        for theirs, ours, meaning in _MEANINGS:
+            if isinstance(error, theirs):
+                raise ours(f"{meaning.format(path=path)} (SQLite: {error})") from error
+        raise
+
+
+def connect(path: str, *, busy_timeout_s: float = 5.0) -> apsw.Connection:
+    """Open or create a tinymem file, ready for `schema.migrate`; `:memory:` is a store without a file.
+
+    `busy_timeout_s` is how many seconds to wait for another writer.
+
+    Raises:
+        NotADatabaseError: The path holds something else; it was left untouched.
+        SchemaError: The file was written by a newer tinymem; it was left untouched.
+        CorruptError: The file is ours and damaged.
+        BusyError: Another process kept it locked while it had to be set up.
+        StoreError: The folder is missing, the path is a folder, or permissions are.
+    """
+    with mapped_errors(path):
+        if path != ":memory:":
+            _refuse_unusable(path)
+        connection = apsw.Connection(path)
+        try:
+            _prepare(connection, path, busy_timeout_s)
+        except BaseException:
+            # Not even a left-over -wal is folded into a file that we refuse.
+            connection.config(apsw.SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1)
+            connection.close()
+            raise
+    return connection
+
+
+def _prepare(connection: apsw.Connection, path: str, busy_timeout_s: float) -> None:
+    wait_for_writers(connection, busy_timeout_s)
+    sort_in_memory(connection)
+    distrust_schema(connection)
+    refuse_doubtful_quotes(connection)
+    wait_for_disk(connection)
+    load_vector_search(connection)
+    register_functions(connection)
+    _retry_while_busy(lambda: _claim(connection, path), busy_timeout_s)
+    _retry_while_busy(lambda: log_writes_ahead(connection), busy_timeout_s)
+
+
+def _refuse_unusable(path: str) -> None:
+    """Refuse a path that can not be a file of ours, by its kind and its header, opening nothing else."""
+    try:
+        found = os.stat(path)
+    except FileNotFoundError:
+        if not path:
+            raise StoreError("the path is empty; give the path of a file, or ':memory:'") from None
+        folder = os.path.dirname(os.path.abspath(path))
+        if not os.path.isdir(folder):
+            raise StoreError(f"the folder {folder!r} of {path!r} does not exist; create it first") from None
+        return
+    except (OSError, ValueError) as error:
+        raise StoreError(
+            f"{path!r} can not be opened: {error}; check the path and its permissions"
+        ) from error
+    if stat.S_ISDIR(found.st_mode):
+        raise StoreError(f"{path} is a folder; give the path of a file")
+    if not stat.S_ISREG(found.st_mode):
+        raise NotADatabaseError(
+            f"{path} is not an ordinary file; give the path of a tinymem file or a new one"
+        )
+    if found.st_size:
+        _refuse_foreign(path, _read_header(path))
+
+
+def _read_header(path: str) -> bytes:
+    file = apsw.VFSFile("", path, [apsw.SQLITE_OPEN_MAIN_DB | apsw.SQLITE_OPEN_READONLY, 0])
+    try:
+        return file.xRead(_HEADER_BYTES, 0)
+    finally:
+        file.xClose()
+
+
+def _refuse_foreign(path: str, header: bytes) -> None:
+    """Judge a header. A file of ours has the id in it from its first transaction on (see `_claim`)."""
+    ours = header[68:72] == APPLICATION_ID.to_bytes(4, "big")
+    if header and not (header.startswith(_MAGIC) and ours):
+        what = "a database of another program" if header.startswith(_MAGIC) else "not a database"
+        raise NotADatabaseError(
+            f"{path} is {what}; tinymem opens only its own files, give another path. It was left untouched."
+        )
+    refuse_newer(int.from_bytes(header[60:64], "big"), path)
+
+
+def _claim(connection: apsw.Connection, path: str) -> None:
+    """Write our id into a new file, before the write-ahead log could keep it out of the header."""
+    if connection.pragma("application_id") != APPLICATION_ID:
+        with transaction(connection, "IMMEDIATE"):
+            tables = connection.execute("SELECT count(*) FROM sqlite_schema").get
+            if tables and connection.pragma("application_id") != APPLICATION_ID:
+                raise NotADatabaseError(f"{path} became a database of another program while it was opened")
+            connection.pragma("application_id", APPLICATION_ID)
+    refuse_newer(connection.pragma("user_version"), path)
+
+
+def _retry_while_busy(action: Callable[[], None], timeout_s: float) -> None:
+    """Repeat what SQLite refuses at once, without waiting, while another process sets up the same file."""
+    deadline = time.monotonic() + timeout_s
+    while True:
+        try:
+            return action()
+        except apsw.BusyError:
+            if time.monotonic() >= deadline:
+                raise
+            time.sleep(0.01)
+
+
+def wait_for_writers(connection: apsw.Connection, timeout_s: float) -> None:
+    """Wait for another writer instead of failing at once: several processes on one file are normal."""
+    connection.set_busy_timeout(int(timeout_s * 1000))
+
+
+def log_writes_ahead(connection: apsw.Connection) -> None:
+    """Let readers go on while one process writes. Source: https://sqlite.org/wal.html"""
+    connection.pragma("journal_mode", "wal")
+
+
+def wait_for_disk(connection: apsw.Connection) -> None:
+    """Make every commit survive a power cut: the file is trusted with what a call said it stored."""
+    connection.pragma("synchronous", "full")
+
+
+def sort_in_memory(connection: apsw.Connection) -> None:
+    """Keep what SQLite sorts out of the system's folder for temporary files: memories stay in their file."""
+    connection.pragma("temp_store", "memory")
+
+
+def distrust_schema(connection: apsw.Connection) -> None:
+    """Run no function with side effects from a schema that somebody may have tampered with."""
+    connection.pragma("trusted_schema", "off")
+
+
+def refuse_doubtful_quotes(connection: apsw.Connection) -> None:
+    """Make a misspelt column in double quotes an error instead of a text."""
+    connection.config(apsw.SQLITE_DBCONFIG_DQS_DML, 0)
+    connection.config(apsw.SQLITE_DBCONFIG_DQS_DDL, 0)
+
+
+def load_vector_search(connection: apsw.Connection) -> None:
+    """Load sqlite-vec, and close the door to other extensions again."""
+    connection.enable_load_extension(True)
+    connection.load_extension(sqlite_vec.loadable_path())
+    connection.enable_load_extension(False)
+
+
+def register_functions(connection: apsw.Connection) -> None:
+    """Register the Python functions that compiled filters call."""
+    for name, (function, n_args) in getattr(filters, "SQL_FUNCTIONS", {}).items():
+        connection.create_scalar_function(name, function, n_args, deterministic=True)

@@ -1,0 +1,182 @@
+"""Records as SQL rows and as JSON: the only place that knows how a Record is written down.
+
+Both ways round-trip exactly, times to the microsecond and metadata with its JSON types and the order
+of its keys. Nothing here touches a connection.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from datetime import date, datetime, timezone
+from typing import Any
+
+import numpy as np
+
+from tinymem.errors import CorruptError, ValidationError
+from tinymem.types import Record, Scope, Span, Vector, render_time, text_hash
+
+SCOPE_COLUMNS = ("user_id", "agent_id", "run_id", "app_id")
+
+COLUMNS = (
+    *("id", "text", "hash", *SCOPE_COLUMNS, "actor_id", "role", "memory_type", "metadata"),
+    *("created_at", "updated_at", "expiration_date", "immutable"),
+)
+"""The columns of table `memory` after its rowid, in the order of `row_values`."""
+
+RECORD_SQL = (
+    "SELECT m.rowid, "
+    + ", ".join(f"m.{name}" for name in COLUMNS)
+    + ", (SELECT json_group_array(c.category ORDER BY c.position) FROM memory_category c"
+    + " WHERE c.memory_rowid = m.rowid) FROM memory m"
+)
+"""Selects rows for `parse_row`; a WHERE about `m` may follow."""
+
+
+def row_values(record: Record) -> tuple[Any, ...]:
+    """Return the values of `COLUMNS` for a Record.
+
+    Raises:
+        ValidationError: The metadata is not JSON, a time is naive, or a text is not Unicode.
+    """
+    return (
+        record.id,
+        record.text,
+        text_hash(require_unicode(record.text)),
+        *(getattr(record.scope, name) for name in SCOPE_COLUMNS),
+        record.actor_id,
+        record.role,
+        record.memory_type,
+        render_metadata(record.metadata),
+        render_moment(record.created_at),
+        render_moment(record.updated_at),
+        record.expiration_date.isoformat() if record.expiration_date else None,
+        int(record.immutable),
+    )
+
+
+def parse_row(row: Sequence[Any]) -> Record:
+    """Build a Record from a row of `RECORD_SQL`.
+
+    Raises:
+        CorruptError: The row holds what tinymem never writes.
+    """
+    _, id_, text, _, user, agent, run, app, actor, role, kind, metadata = row[:12]
+    try:
+        return Record(
+            id=id_,
+            text=text,
+            scope=Scope(user, agent, run, app),
+            created_at=parse_time(row[12]),
+            updated_at=parse_time(row[13]),
+            metadata=json.loads(metadata) if metadata != "{}" else {},
+            categories=tuple(json.loads(row[16])) if row[16] != "[]" else (),
+            actor_id=actor,
+            role=role,
+            memory_type=kind,
+            expiration_date=date.fromisoformat(row[14]) if row[14] else None,
+            immutable=bool(row[15]),
+        )
+    except (ValueError, TypeError) as error:
+        raise CorruptError(f"memory {id_!r} can not be read ({error}); run check()") from error
+
+
+def render_record(record: Record, *, canonical: bool = False) -> str:
+    """Render a Record as JSON; `canonical` sorts all keys, so that equal Records give equal text.
+
+    Raises:
+        ValidationError: As `row_values`.
+    """
+    fields = dict(zip(COLUMNS, row_values(record), strict=True))
+    fields["metadata"] = record.metadata
+    fields["categories"] = list(dict.fromkeys(record.categories))
+    text = json.dumps(fields, ensure_ascii=False, sort_keys=canonical, separators=(",", ":"))
+    return require_unicode(text)
+
+
+def parse_record(text: str | None) -> Record | None:
+    """Build a Record from what `render_record` wrote; None stays None.
+
+    Raises:
+        CorruptError: The text is something else.
+    """
+    if text is None:
+        return None
+    try:
+        fields = json.loads(text)
+        row = [None, *(fields[name] for name in COLUMNS), json.dumps(fields["categories"])]
+        row[11] = json.dumps(fields["metadata"])
+    except (ValueError, TypeError, KeyError) as error:
+        raise CorruptError(f"a past memory can not be read ({error!r}); run check()") from error
+    return parse_row(row)
+
+
+def render_metadata(metadata: dict[str, Any]) -> str:
+    """Render metadata as a JSON object.
+
+    Raises:
+        ValidationError: It would not come back as it is: it holds something that JSON can not.
+    """
+    try:
+        text = json.dumps(metadata, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+        faithful = isinstance(metadata, dict) and (text == "{}" or json.loads(text) == metadata)
+    except (TypeError, ValueError, RecursionError) as error:
+        raise ValidationError(f"metadata {metadata!r} can not be stored as JSON: {error}") from error
+    if not faithful:
+        raise ValidationError(
+            f"metadata {metadata!r} would change when stored as JSON; use a dict with str keys that holds "
+            "dict, list, str, int, float, bool and None only"
+        )
+    return text
+
+
+def parse_time(text: str) -> datetime:
+    """Parse what `render_time` wrote: an aware datetime in UTC."""
+    moment = datetime.fromisoformat(text)
+    if moment.tzinfo is None:
+        raise ValueError(f"time {text!r} has no offset")
+    return moment.astimezone(timezone.utc)
+
+
+def render_spans(spans: Sequence[Span]) -> str:
+    """Render evidence as a JSON list of [message, start, end]."""
+    return json.dumps([[span.message, span.start, span.end] for span in spans], separators=(",", ":"))
+
+
+def parse_spans(text: str) -> tuple[Span, ...]:
+    """Build evidence from what `render_spans` wrote."""
+    return tuple(Span(*triple) for triple in json.loads(text))
+
+
+def render_vector(vector: Vector | None) -> bytes | None:
+    """Return a vector as sqlite-vec stores it: float32, little-endian; None stays None."""
+    return None if vector is None else vector.astype("<f4", copy=False).tobytes()
+
+
+def parse_vector(blob: bytes) -> Vector:
+    """Return the vector that `render_vector` wrote, as an array of its own."""
+    return np.frombuffer(blob, dtype="<f4").astype(np.float32)
+
+
+def render_moment(moment: datetime) -> str:
+    """Render a time as `render_time` does.
+
+    Raises:
+        ValidationError: The time is naive.
+    """
+    if moment.tzinfo is None:
+        raise ValidationError(f"time {moment.isoformat()} has no time zone; use an aware datetime")
+    return render_time(moment)
+
+
+def require_unicode(text: str) -> str:
+    """Return the text as it is.
+
+    Raises:
+        ValidationError: It holds half of a surrogate pair, which no UTF-8 can hold.
+    """
+    try:
+        text.encode("utf-8")
+    except UnicodeEncodeError as error:
+        raise ValidationError(f"text {text!r} is not Unicode: {error}; send it as UTF-8") from error
+    return text

@@ -1,0 +1,159 @@
+"""What a tinymem file is made of: its identity, every table and index, and the numbered migrations.
+
+A migration is one function; its number is its place in `MIGRATIONS` and becomes the file's
+`user_version`. All that a file lacks run in one transaction, so a file has either its old schema or
+the present one. A released migration is never edited, and no other module may hold DDL.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import apsw
+
+from tinymem.errors import SchemaError
+from tinymem.store.transaction import transaction
+
+APPLICATION_ID = 0x74696E79
+"""What `PRAGMA application_id` says in our files: "tiny" in ASCII."""
+
+_TABLES = (
+    """
+    CREATE TABLE memory(
+        rowid INTEGER PRIMARY KEY AUTOINCREMENT,
+        id TEXT NOT NULL UNIQUE,
+        text TEXT NOT NULL,
+        hash TEXT NOT NULL,
+        user_id TEXT,
+        agent_id TEXT,
+        run_id TEXT,
+        app_id TEXT,
+        actor_id TEXT,
+        role TEXT,
+        memory_type TEXT,
+        metadata TEXT NOT NULL,
+        created_at TEXT NOT NULL,
+        updated_at TEXT NOT NULL,
+        expiration_date TEXT,
+        immutable INTEGER NOT NULL
+    ) STRICT
+    """,
+    """
+    CREATE TABLE memory_category(
+        memory_rowid INTEGER NOT NULL,
+        category TEXT NOT NULL,
+        position INTEGER NOT NULL,
+        PRIMARY KEY (memory_rowid, category)
+    ) STRICT, WITHOUT ROWID
+    """,
+    # Contentless: the text stands in `memory` already; keywords.index_text decides what is indexed.
+    """
+    CREATE VIRTUAL TABLE memory_fts USING fts5(
+        text, content='', contentless_delete=1, tokenize='porter unicode61 remove_diacritics 2'
+    )
+    """,
+    """
+    CREATE TABLE commits(
+        seq INTEGER PRIMARY KEY AUTOINCREMENT,
+        id TEXT NOT NULL UNIQUE,
+        call TEXT NOT NULL,
+        at TEXT NOT NULL,
+        scope TEXT NOT NULL,
+        engine TEXT NOT NULL
+    ) STRICT
+    """,
+    # `vector_before` is the float32 vector that stood before the change, NULL where none stood.
+    """
+    CREATE TABLE changes(
+        seq INTEGER PRIMARY KEY AUTOINCREMENT,
+        commit_seq INTEGER NOT NULL,
+        memory_id TEXT NOT NULL,
+        memory_rowid INTEGER NOT NULL,
+        event TEXT NOT NULL,
+        before TEXT,
+        after TEXT,
+        vector_before BLOB,
+        evidence TEXT NOT NULL
+    ) STRICT
+    """,
+    """
+    CREATE TABLE messages(
+        commit_seq INTEGER NOT NULL,
+        position INTEGER NOT NULL,
+        role TEXT NOT NULL,
+        name TEXT,
+        content TEXT NOT NULL,
+        at TEXT,
+        PRIMARY KEY (commit_seq, position)
+    ) STRICT, WITHOUT ROWID
+    """,
+    "CREATE TABLE identity(key TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT, WITHOUT ROWID",
+)
+
+# The scope indexes also hold what the everyday query reads: order by age, leave out what has expired.
+_INDEXES = (
+    *(
+        f"CREATE INDEX memory_by_{name} ON memory({name}_id, created_at, expiration_date) "
+        f"WHERE {name}_id IS NOT NULL"
+        for name in ("user", "agent", "run", "app")
+    ),
+    "CREATE INDEX memory_by_age ON memory(created_at, expiration_date)",
+    "CREATE INDEX memory_by_update ON memory(updated_at)",
+    "CREATE INDEX memory_by_hash ON memory(hash)",
+    "CREATE INDEX memory_category_by_name ON memory_category(category)",
+    "CREATE INDEX changes_by_memory ON changes(memory_id, seq)",
+    "CREATE INDEX changes_by_commit ON changes(commit_seq)",
+)
+
+
+def m001_first(connection: apsw.Connection) -> None:
+    """Create every table of the first release, except the vectors, whose dimension is not known yet."""
+    for statement in (*_TABLES, *_INDEXES):
+        connection.execute(statement)
+
+
+MIGRATIONS: tuple[Callable[[apsw.Connection], None], ...] = (m001_first,)
+
+SCHEMA_VERSION = len(MIGRATIONS)
+"""The `user_version` of a file that this release writes."""
+
+
+def vectors_sql(dimension: int) -> str:
+    """Return the DDL of the vector table, created when the first vector arrives.
+
+    Chunks of 64 instead of sqlite-vec's 1,024 vectors: a small file stays small (96 KB instead of
+    1.5 MB for the first vector of 384 numbers), and scans are as fast.
+    """
+    return (
+        f"CREATE VIRTUAL TABLE memory_vec USING vec0("
+        f"embedding float[{dimension:d}] distance_metric=cosine, chunk_size=64)"
+    )
+
+
+def refuse_newer(version: int, path: str) -> None:
+    """Refuse a schema version that this release does not know.
+
+    Raises:
+        SchemaError: The file was written by a newer tinymem.
+    """
+    if version > SCHEMA_VERSION:
+        raise SchemaError(
+            f"{path} has schema version {version}, and this tinymem knows versions up to {SCHEMA_VERSION}; "
+            "upgrade tinymem to open it. The file was left untouched."
+        )
+
+
+def migrate(connection: apsw.Connection) -> None:
+    """Bring an opened file to the present schema; a file that has it is not written to.
+
+    Raises:
+        SchemaError: The file was written by a newer tinymem.
+    """
+    if connection.pragma("user_version") == SCHEMA_VERSION:
+        return
+    with transaction(connection, "IMMEDIATE"):
+        version = connection.pragma("user_version")  # another process may have been faster
+        refuse_newer(version, connection.filename)
+        for step in MIGRATIONS[version:]:
+            step(connection)
+        connection.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")

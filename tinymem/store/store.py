@@ -1,0 +1,179 @@
+"""The Store: one tinymem file, opened. `apply` is the only writer; everything else reads.
+
+One connection and one lock serve all threads of a process; other processes open the file
+themselves. A method sees one state of the file, and so do all reads inside `snapshot()`. Nothing
+here knows a model: vectors come in as arrays, texts as they are.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import threading
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Any, Literal
+
+import apsw
+
+from tinymem.errors import StoreError
+from tinymem.store import timeline, writing
+from tinymem.store.connect import connect, mapped_errors
+from tinymem.store.filters import Where
+from tinymem.store.rows import RECORD_SQL, parse_row
+from tinymem.store.schema import migrate
+from tinymem.store.transaction import transaction
+from tinymem.types import Commit, HistoryEntry, Message, Record
+
+_ORDERS = {
+    "newest": "ORDER BY m.created_at DESC, m.rowid DESC",
+    "oldest": "ORDER BY m.created_at, m.rowid",
+}
+
+
+class Store:
+    """One tinymem file. Open it once per process and share it between threads; close it in the end.
+
+    `path` is the file's path, created if it is missing or empty, or `:memory:`; `busy_timeout_s` is how
+    many seconds a call waits for another process that is writing.
+
+    Raises:
+        NotADatabaseError: The path holds something else; it was left untouched.
+        SchemaError: The file was written by a newer tinymem; it was left untouched.
+        CorruptError: The file is ours and damaged.
+        BusyError: Another process kept it locked while it had to be set up.
+        StoreError: It can not be opened: the message says why.
+    """
+
+    def __init__(self, path: str, *, busy_timeout_s: float = 5.0) -> None:
+        self.path = os.fspath(path)
+        self._lock = threading.RLock()
+        self._process = os.getpid()
+        self._connection: apsw.Connection | None = connect(self.path, busy_timeout_s=busy_timeout_s)
+        try:
+            with self._open() as connection:
+                migrate(connection)
+        except BaseException:
+            self.close()
+            raise
+
+    @contextmanager
+    def _open(self) -> Iterator[apsw.Connection]:
+        """Hold the lock and give the connection, with SQLite's errors mapped."""
+        if os.getpid() != self._process:
+            raise StoreError(
+                f"{self.path} was opened before this process was forked; open it anew in each process"
+            )
+        with self._lock, mapped_errors(self.path):
+            if self._connection is None:
+                raise StoreError(f"{self.path} was closed; open it again")
+            yield self._connection
+
+    @contextmanager
+    def _reading(self) -> Iterator[apsw.Connection]:
+        """Give the connection inside a read transaction, the caller's if there is one."""
+        with self._open() as connection:
+            if connection.in_transaction:
+                yield connection
+            else:
+                with transaction(connection, "DEFERRED"):
+                    yield connection
+
+    @contextmanager
+    def _writing(self) -> Iterator[apsw.Connection]:
+        with self._open() as connection:
+            if connection.in_transaction:
+                raise StoreError("nothing can be written inside snapshot(); leave it first")
+            with transaction(connection, "IMMEDIATE"):
+                yield connection
+
+    @contextmanager
+    def snapshot(self) -> Iterator[None]:
+        """Let several reads see one state of the file; other threads of this process wait meanwhile."""
+        with self._reading():
+            yield
+
+    def apply(
+        self, commit: Commit, *, keep_messages: bool = True, embedder: Mapping[str, Any] | None = None
+    ) -> None:
+        """Write one Commit in one transaction: all of it or nothing.
+
+        `embedder` is the identity of what made the vectors; it is recorded with a file's first vector.
+        An UPDATE without a vector keeps the one that stands if the text stays, and drops it if not.
+
+        Raises:
+            ConflictError: What is stored is not what the Commit was decided on, an ADD's id or (with
+                `unique`) text exists already, or the file's vectors were made by another embedder.
+            ValidationError: A Change is malformed, or a Record can not be stored as it is.
+            EmbeddingError: A vector is not a normalised float32 row of the embedder's dimension.
+            BusyError: Another process kept the file locked for longer than the busy timeout.
+            DiskFullError: No space is left.
+        """
+        prepared = writing.prepare(commit, embedder)
+        with self._writing() as connection:
+            writing.write(connection, prepared, keep_messages=keep_messages)
+
+    def identity(self) -> dict[str, Any]:
+        """Return what the file says about its vectors: `{"embedder": {...}}`, empty while it has none."""
+        with self._open() as connection:
+            embedder = writing.load_embedder(connection)
+        return {} if embedder is None else {"embedder": embedder}
+
+    def vectors_match(self, embedder: Mapping[str, Any]) -> bool:
+        """Tell whether an embedder's vectors may be compared with the file's, or the file has none."""
+        stored = self.identity().get("embedder")
+        return stored is None or writing.same_space(stored, json.loads(json.dumps(dict(embedder))))
+
+    def get(self, memory_id: str) -> Record | None:
+        """Return a memory by id, None if there is none."""
+        with self._open() as connection:
+            row = connection.execute(f"{RECORD_SQL} WHERE m.id = ?", (memory_id,)).fetchone()
+        return None if row is None else parse_row(row)
+
+    def get_many(self, rowids: Sequence[int]) -> dict[int, Record]:
+        """Return memories by rowid; rowids without a memory are left out."""
+        wanted = json.dumps([int(rowid) for rowid in rowids])
+        with self._open() as connection:
+            rows = connection.execute(
+                f"{RECORD_SQL} WHERE m.rowid IN (SELECT value FROM json_each(?))", (wanted,)
+            )
+            return {row[0]: parse_row(row) for row in rows}
+
+    def select(
+        self,
+        where: Where,
+        *,
+        order: Literal["newest", "oldest"] = "newest",
+        limit: int | None = None,
+        offset: int = 0,
+    ) -> list[Record]:
+        """Return the memories that meet a condition, by `created_at`; `limit` None means all."""
+        sql = f"{RECORD_SQL} WHERE {where.sql} {_ORDERS[order]} LIMIT ? OFFSET ?"
+        with self._open() as connection:
+            rows = connection.execute(sql, (*where.params, -1 if limit is None else limit, offset)).fetchall()
+        return [parse_row(row) for row in rows]
+
+    def count(self, where: Where) -> int:
+        """Return how many memories meet a condition."""
+        with self._open() as connection:
+            found = connection.execute(f"SELECT count(*) FROM memory m WHERE {where.sql}", where.params).get
+        return int(found)
+
+    def history(self, memory_id: str) -> list[HistoryEntry]:
+        """Return every Change of one memory, oldest first; empty if the id never existed."""
+        with self._open() as connection:
+            return timeline.load_history(connection, memory_id)
+
+    def messages_of(self, commit_id: str) -> list[Message]:
+        """Return the messages that one commit was told, in order; empty if none were kept."""
+        with self._open() as connection:
+            return timeline.load_messages(connection, commit_id)
+
+    def close(self) -> None:
+        """Close the file; the last one to do so leaves a single file behind. Closing twice is fine."""
+        if os.getpid() != self._process:
+            return  # the connection is the parent's; closing it here would end the parent's locks
+        with self._lock, mapped_errors(self.path):
+            if self._connection is not None:
+                self._connection.close()
+                self._connection = None

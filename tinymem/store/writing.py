@@ -1,0 +1,340 @@
+"""One Commit as SQL: what `Store.apply` runs.
+
+`prepare` finds everything that is wrong with a Commit without touching the file; `write` runs inside
+the caller's write transaction and only then compares the Commit with what is stored. Nothing else in
+tinymem inserts, updates or deletes memories.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import apsw
+import numpy as np
+
+from tinymem.errors import ConflictError, EmbeddingError, ValidationError
+from tinymem.store.keywords import index_text
+from tinymem.store.rows import (
+    COLUMNS,
+    RECORD_SQL,
+    SCOPE_COLUMNS,
+    parse_row,
+    render_moment,
+    render_record,
+    render_spans,
+    render_vector,
+    require_unicode,
+    row_values,
+)
+from tinymem.store.schema import vectors_sql
+from tinymem.types import Change, Commit, Record, Vector
+
+MAX_DIMENSION = 8192
+"""sqlite-vec's limit for one vector."""
+
+NORM_TOLERANCE = 1e-3
+"""How far from 1 the length of a vector may be; scores stay comparable within it."""
+
+_INSERT_MEMORY = f"INSERT INTO memory({', '.join(COLUMNS)}) VALUES ({', '.join('?' * len(COLUMNS))})"
+_UPDATE_MEMORY = f"UPDATE memory SET {', '.join(f'{name} = ?' for name in COLUMNS)} WHERE rowid = ?"
+_FIND_TWIN = "SELECT id FROM memory WHERE hash = ? AND " + " AND ".join(
+    f"{name} IS ?" for name in SCOPE_COLUMNS
+)
+_INSERT_CHANGE = (
+    "INSERT INTO changes(commit_seq, memory_id, memory_rowid, event, before, after, vector_before, evidence) "
+    "VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
+)
+
+
+@dataclass(frozen=True)
+class PreparedChange:
+    """A Change with everything rendered that its SQL binds."""
+
+    change: Change
+    values: tuple[Any, ...] | None
+    before: str | None
+    after: str | None
+    keywords: str | None
+    vector: bytes | None
+    evidence: str
+
+
+@dataclass(frozen=True)
+class PreparedCommit:
+    """A Commit that is sound in itself. `embedder` is the identity of whoever made its vectors."""
+
+    id: str
+    values: tuple[str, ...]
+    messages: tuple[tuple[Any, ...], ...]
+    changes: tuple[PreparedChange, ...]
+    embedder: Mapping[str, Any] | None
+
+
+def same_space(one: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
+    """Tell whether two embedder identities fix the same vector space: equal in all they both say."""
+    return all(
+        one.get(key) == other.get(key)
+        for key in {"name", "sha256", "dimension"} | (one.keys() & other.keys())
+    )
+
+
+def prepare(commit: Commit, embedder: Mapping[str, Any] | None) -> PreparedCommit:
+    """Check and render a Commit without touching the file.
+
+    Raises:
+        ValidationError: A Change is malformed, or a Record can not be stored as it is.
+        EmbeddingError: A vector is not a normalised float32 row of the embedder's dimension.
+    """
+    if embedder is not None:
+        embedder = json.loads(json.dumps(dict(embedder)))  # compared with what JSON gave back later
+        dimension = embedder.get("dimension")
+        if not isinstance(dimension, int) or not 1 <= dimension <= MAX_DIMENSION:
+            raise ValidationError(f"embedder dimension is {dimension!r}; it has to be 1 to {MAX_DIMENSION}")
+    return PreparedCommit(
+        id=commit.id,
+        values=_prepare_values(commit),
+        messages=_prepare_messages(commit),
+        changes=tuple(_prepare_change(change, embedder) for change in commit.changes),
+        embedder=embedder,
+    )
+
+
+def _prepare_values(commit: Commit) -> tuple[str, ...]:
+    try:
+        engine = json.dumps(dict(commit.engine), ensure_ascii=False, allow_nan=False)
+    except (TypeError, ValueError) as error:
+        raise ValidationError(f"engine {commit.engine!r} can not be stored as JSON: {error}") from error
+    scope = json.dumps(commit.scope.ids(), ensure_ascii=False)
+    return tuple(map(require_unicode, (commit.id, commit.call, render_moment(commit.at), scope, engine)))
+
+
+def _prepare_messages(commit: Commit) -> tuple[tuple[Any, ...], ...]:
+    for message in commit.messages:
+        require_unicode(f"{message.role}{message.name}{message.content}")
+    return tuple(
+        (position, message.role, message.name, message.content, message.at and render_moment(message.at))
+        for position, message in enumerate(commit.messages)
+    )
+
+
+def _prepare_change(change: Change, embedder: Mapping[str, Any] | None) -> PreparedChange:
+    before, after = change.before, change.after
+    if (change.event, before is not None, after is not None) not in (
+        ("ADD", False, True),
+        ("UPDATE", True, True),
+        ("DELETE", True, False),
+    ):
+        raise ValidationError(
+            f"a Change with event {change.event!r} has {'a' if before else 'no'} Record before and "
+            f"{'one' if after else 'none'} after; ADD has only `after`, DELETE only `before`, UPDATE both"
+        )
+    if before and after and before.id != after.id:
+        raise ValidationError(f"an UPDATE keeps the id; it can not turn {before.id!r} into {after.id!r}")
+    if change.vector is not None:
+        check_vector(change.vector, None if embedder is None else embedder["dimension"])
+    return PreparedChange(
+        change=change,
+        values=None if after is None else row_values(after),
+        before=None if before is None else render_record(before),
+        after=None if after is None else render_record(after),
+        keywords=None if after is None else index_text(after.text),
+        vector=render_vector(change.vector),
+        evidence=render_spans(change.evidence),
+    )
+
+
+def check_vector(vector: Vector, dimension: int | None) -> None:
+    """Refuse what is not one float32 row of length 1, with `dimension` numbers if that is known.
+
+    Raises:
+        EmbeddingError: Says what is wrong with the vector.
+    """
+    if not isinstance(vector, np.ndarray) or vector.dtype != np.float32 or vector.ndim != 1:
+        kind = (
+            f"{vector.dtype} of shape {vector.shape}"
+            if isinstance(vector, np.ndarray)
+            else type(vector).__name__
+        )
+        raise EmbeddingError(f"a vector is {kind}; the embedder has to give one float32 row for each text")
+    if dimension is not None and len(vector) != dimension:
+        raise EmbeddingError(
+            f"a vector has {len(vector)} numbers where {dimension} are expected; check the embedder"
+        )
+    length = float(np.linalg.norm(vector))
+    if not abs(length - 1) <= NORM_TOLERANCE:  # this way round NaN is refused as well
+        raise EmbeddingError(
+            f"a vector has length {length:.4g}; the embedder has to give finite, normalised rows"
+        )
+
+
+def write(connection: apsw.Connection, prepared: PreparedCommit, *, keep_messages: bool) -> None:
+    """Write a Commit; run it inside a write transaction, which its errors must roll back.
+
+    Raises:
+        ConflictError: What is stored is not what the Commit was decided on.
+    """
+    vectors_stand = _settle_identity(connection, prepared)
+    commit_seq = _insert_commit(connection, prepared)
+    if keep_messages:
+        connection.executemany(
+            "INSERT INTO messages(commit_seq, position, role, name, content, at) VALUES (?, ?, ?, ?, ?, ?)",
+            [(commit_seq, *message) for message in prepared.messages],
+        )
+    for change in prepared.changes:
+        _write_change(connection, commit_seq, change, vectors_stand)
+
+
+def load_embedder(connection: apsw.Connection) -> dict[str, Any] | None:
+    """Return the identity of the embedder that wrote the file's vectors, None while it has none."""
+    value = connection.execute("SELECT value FROM identity WHERE key = 'embedder'").get
+    return None if value is None else dict(json.loads(value))
+
+
+def _settle_identity(connection: apsw.Connection, prepared: PreparedCommit) -> bool:
+    """Record the embedder with the first vector, refuse another one's; tell whether the file has vectors."""
+    stored = load_embedder(connection)
+    vectors = [change.change.vector for change in prepared.changes if change.vector is not None]
+    if not vectors:
+        return stored is not None
+    if stored is None:
+        if prepared.embedder is None:
+            raise ValidationError(
+                "the first vectors of a file need `embedder`, the identity of what made them"
+            )
+        connection.execute("INSERT INTO identity VALUES ('embedder', ?)", (json.dumps(prepared.embedder),))
+        connection.execute(vectors_sql(prepared.embedder["dimension"]))
+        return True
+    if prepared.embedder is not None and not same_space(stored, prepared.embedder):
+        raise ConflictError(
+            f"the file's vectors are of {stored['name']!r}, these of {prepared.embedder.get('name')!r}; "
+            "they can not be mixed: write without vectors, or reembed()"
+        )
+    for vector in vectors:
+        check_vector(vector, stored["dimension"])  # type: ignore[arg-type]  # filtered above
+    return True
+
+
+def _insert_commit(connection: apsw.Connection, prepared: PreparedCommit) -> int:
+    if connection.execute("SELECT 1 FROM commits WHERE id = ?", (prepared.id,)).get is not None:
+        raise ConflictError(
+            f"commit {prepared.id!r} is already in the file; every call needs an id of its own"
+        )
+    connection.execute(
+        "INSERT INTO commits(id, call, at, scope, engine) VALUES (?, ?, ?, ?, ?)", prepared.values
+    )
+    return connection.last_insert_rowid()
+
+
+def _write_change(
+    connection: apsw.Connection, commit_seq: int, prepared: PreparedChange, vectors_stand: bool
+) -> None:
+    change = prepared.change
+    if change.event == "ADD":
+        _refuse_twin(connection, prepared)
+        rowid, vector_before = _insert_memory(connection, prepared), None
+    else:
+        rowid = _rowid_as_decided(connection, change)
+        vector_before = _vector_at(connection, rowid) if vectors_stand else None
+    if change.event == "UPDATE":
+        _update_memory(connection, rowid, prepared, has_vector=vector_before is not None)
+    elif change.event == "DELETE":
+        _delete_memory(connection, rowid, has_vector=vector_before is not None)
+    connection.execute(
+        _INSERT_CHANGE,
+        (
+            *(commit_seq, change.memory_id, rowid, change.event),
+            *(prepared.before, prepared.after, vector_before, prepared.evidence),
+        ),
+    )
+
+
+def _refuse_twin(connection: apsw.Connection, prepared: PreparedChange) -> None:
+    assert prepared.values is not None, "an ADD has a Record after"
+    memory_id = prepared.change.memory_id
+    if connection.execute("SELECT 1 FROM memory WHERE id = ?", (memory_id,)).get is not None:
+        raise ConflictError(f"memory {memory_id!r} exists already; ADD needs a new id")
+    if prepared.change.unique:
+        twin = connection.execute(_FIND_TWIN, prepared.values[2:7]).get
+        if twin is not None:
+            raise ConflictError(
+                f"memory {twin!r} already says the same in this scope: {prepared.values[1]!r}"
+            )
+
+
+def _rowid_as_decided(connection: apsw.Connection, change: Change) -> int:
+    """Return the rowid of the memory that a Change writes, if it is still what it was decided on."""
+    row = connection.execute(f"{RECORD_SQL} WHERE m.id = ?", (change.memory_id,)).fetchone()
+    if row is None:
+        raise ConflictError(f"memory {change.memory_id!r} is no longer there; read again and decide again")
+    stored = parse_row(row)
+    if not same_record(stored, change.before):
+        raise ConflictError(
+            f"memory {change.memory_id!r} was changed by another writer (now {stored.text!r}); "
+            "read again and decide again"
+        )
+    return int(row[0])
+
+
+def same_record(one: Record | None, other: Record | None) -> bool:
+    """Tell whether two Records are stored alike, JSON types included (1 is not true)."""
+    if one is None or other is None:
+        return one is other
+    return render_record(one, canonical=True) == render_record(other, canonical=True)
+
+
+def _insert_memory(connection: apsw.Connection, prepared: PreparedChange) -> int:
+    assert prepared.change.after is not None, "an ADD has a Record after"
+    connection.execute(_INSERT_MEMORY, prepared.values)
+    rowid = connection.last_insert_rowid()
+    connection.execute("INSERT INTO memory_fts(rowid, text) VALUES (?, ?)", (rowid, prepared.keywords))
+    _insert_categories(connection, rowid, prepared.change.after)
+    if prepared.vector is not None:
+        connection.execute("INSERT INTO memory_vec(rowid, embedding) VALUES (?, ?)", (rowid, prepared.vector))
+    return rowid
+
+
+def _update_memory(
+    connection: apsw.Connection, rowid: int, prepared: PreparedChange, *, has_vector: bool
+) -> None:
+    before, after = prepared.change.before, prepared.change.after
+    assert before is not None, "an UPDATE has a Record before"
+    assert after is not None, "an UPDATE has a Record after"
+    assert prepared.values is not None, "an UPDATE has a Record after"
+    connection.execute(_UPDATE_MEMORY, (*prepared.values, rowid))
+    if before.text != after.text:
+        connection.execute("DELETE FROM memory_fts WHERE rowid = ?", (rowid,))
+        connection.execute("INSERT INTO memory_fts(rowid, text) VALUES (?, ?)", (rowid, prepared.keywords))
+    if before.categories != after.categories:
+        connection.execute("DELETE FROM memory_category WHERE memory_rowid = ?", (rowid,))
+        _insert_categories(connection, rowid, after)
+    if prepared.vector is not None and has_vector:
+        # In place: sqlite-vec does not use the gap again that a deletion leaves.
+        connection.execute("UPDATE memory_vec SET embedding = ? WHERE rowid = ?", (prepared.vector, rowid))
+    elif prepared.vector is not None:
+        connection.execute("INSERT INTO memory_vec(rowid, embedding) VALUES (?, ?)", (rowid, prepared.vector))
+    elif has_vector and before.text != after.text:
+        connection.execute("DELETE FROM memory_vec WHERE rowid = ?", (rowid,))
+
+
+def _delete_memory(connection: apsw.Connection, rowid: int, *, has_vector: bool) -> None:
+    connection.execute("DELETE FROM memory WHERE rowid = ?", (rowid,))
+    connection.execute("DELETE FROM memory_fts WHERE rowid = ?", (rowid,))
+    connection.execute("DELETE FROM memory_category WHERE memory_rowid = ?", (rowid,))
+    if has_vector:
+        connection.execute("DELETE FROM memory_vec WHERE rowid = ?", (rowid,))
+
+
+def _insert_categories(connection: apsw.Connection, rowid: int, record: Record) -> None:
+    for position, category in enumerate(dict.fromkeys(record.categories)):
+        connection.execute(
+            "INSERT INTO memory_category(memory_rowid, category, position) VALUES (?, ?, ?)",
+            (rowid, category, position),
+        )
+
+
+def _vector_at(connection: apsw.Connection, rowid: int) -> bytes | None:
+    blob = connection.execute("SELECT embedding FROM memory_vec WHERE rowid = ?", (rowid,)).get
+    return None if blob is None else bytes(blob)
