@@ -1,31 +1,45 @@
-"""Filters: what a caller asks of memories, as a condition over the table `memory` (alias `m`)."""
+"""Filters: what a caller asks of memories, as a condition over the table `memory` (alias `m`).
+
+One language for search, get_all, count and delete_all: `filter_tree` reads it, `filter_values` reads
+its operands, `filter_sql` compiles it, `filter_functions` holds what SQL asks of Python. This module
+is their door, and knows the two conditions that every call adds: whose memories, and not expired.
+All of it is pure, and a caller's value never becomes SQL text.
+
+    {"user_id": "maya", "created_at": {"gte": "2024-07-01", "lte": "2024-07-31"}}
+    {"OR": [{"categories": ["food"]}, {"metadata": {"rating": {"gte": 4}}}], "NOT": {"run_id": "*"}}
+"""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
 from datetime import date
+from typing import Any
 
+from tinymem.store.filter_functions import SQL_FUNCTIONS
+from tinymem.store.filter_sql import EVERYTHING, Where, compile_filter
+from tinymem.store.filter_tree import Node, parse_filter
 from tinymem.types import Scope
 
-
-@dataclass(frozen=True)
-class Where:
-    """A compiled condition over table `memory` (alias `m`): SQL text with `?` places, and its parameters."""
-
-    sql: str
-    params: tuple[object, ...]
-
-    def __and__(self, other: Where) -> Where:
-        """Return the condition that holds where both hold."""
-        if self.sql == "1":
-            return other
-        if other.sql == "1":
-            return self
-        return Where(f"({self.sql}) AND ({other.sql})", self.params + other.params)
+__all__ = [
+    "EVERYTHING",
+    "SQL_FUNCTIONS",
+    "Node",
+    "Where",
+    "compile_filter",
+    "parse_filter",
+    "scope_where",
+    "unexpired_where",
+    "where",
+]
 
 
-EVERYTHING = Where("1", ())
-"""The condition that every memory meets."""
+def where(filters: Mapping[str, Any] | None) -> Where:
+    """Parse and compile a filter dict; None asks nothing.
+
+    Raises:
+        ValidationError: the filter is not in the language, or holds too many values.
+    """
+    return EVERYTHING if filters is None else compile_filter(parse_filter(filters))
 
 
 def scope_where(scope: Scope, *, user_or_agent: bool) -> Where:
