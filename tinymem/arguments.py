@@ -7,24 +7,34 @@ file or a model, so a refused call has done nothing.
 from __future__ import annotations
 
 import json
-import math
 from collections.abc import Mapping
 from datetime import date, datetime, timezone
+from reprlib import Repr
 from typing import Any
 
 from tinymem.errors import ValidationError
 from tinymem.types import Metadata, Scope
+from tinymem.understand.dialogue import parse_moment
 
 LONGEST_ID = 256  # characters
+LARGEST_COUNT = 10**9  # results, pages or threads: more is a mistake, and products of two still fit SQLite
 LONGEST_TEXT = 100_000  # characters of one memory: a memory is a statement, not a document
 PROCEDURAL = "procedural_memory"
 ID_NAMES = ("user_id", "agent_id", "run_id", "app_id")
+
+_SHORT = Repr()
+_SHORT.maxstring = _SHORT.maxother = _SHORT.maxlong = 60
+
+
+def show(value: object) -> str:
+    """Return the type and the beginning of a value, for a message that must stay short."""
+    return f"{type(value).__name__}: {_SHORT.repr(value)}"
 
 
 def parse_id(value: object, name: str) -> str:
     """Return an id as given: a string of 1 to 256 characters that is not blank."""
     if not isinstance(value, str):
-        raise ValidationError(f"{name} must be a string, got {type(value).__name__}: {value!r}")
+        raise ValidationError(f"{name} must be a string, got {show(value)}")
     if not value.strip() or len(value) > LONGEST_ID:
         raise ValidationError(
             f"{name} must have 1 to {LONGEST_ID} characters and not be blank, got {value[:40]!r}"
@@ -56,17 +66,22 @@ def parse_scope(
 def parse_text(value: object, name: str) -> str:
     """Return the text of a memory, stripped; it must hold something."""
     if not isinstance(value, str):
-        raise ValidationError(f"{name} must be a string, got {type(value).__name__}: {value!r}")
+        raise ValidationError(f"{name} must be a string, got {show(value)}")
     text = value.strip()
     if not text:
-        raise ValidationError(f"{name} is empty: give the text to remember")
-    if len(text) > LONGEST_TEXT:
-        raise ValidationError(
-            f"{name} has {len(text)} characters, at most {LONGEST_TEXT} fit one memory: split it"
-        )
+        raise ValidationError(f"{name} is empty: it must hold some text")
+    check_length(text, name)
     if "\x00" in text or not is_unicode(text):
         raise ValidationError(f"{name} must be valid Unicode text without NUL characters, got {text[:40]!r}")
     return text
+
+
+def check_length(text: str, name: str) -> None:
+    """Refuse a text longer than one memory may be."""
+    if len(text) > LONGEST_TEXT:
+        raise ValidationError(
+            f"{name} has {len(text)} characters, at most {LONGEST_TEXT} are taken: split it"
+        )
 
 
 def is_unicode(text: str) -> bool:
@@ -83,10 +98,10 @@ def parse_metadata(value: object, name: str = "metadata") -> Metadata:
     if value is None:
         return {}
     if not isinstance(value, Mapping):
-        raise ValidationError(f"{name} must be a dict, got {type(value).__name__}: {value!r}")
+        raise ValidationError(f"{name} must be a dict, got {show(value)}")
     check_json_keys(value, name)
     try:
-        rendered = json.dumps(value, allow_nan=False, ensure_ascii=False)
+        rendered = json.dumps(dict(value), allow_nan=False, ensure_ascii=False)
         rendered.encode("utf-8")
     except (TypeError, ValueError, RecursionError) as problem:
         raise ValidationError(f"{name} must hold what JSON can hold: {problem}") from problem
@@ -111,9 +126,11 @@ def check_json_keys(value: object, name: str, depth: int = 0) -> None:
 def parse_count(value: object, name: str, least: int = 0) -> int:
     """Return a whole number of at least `least`."""
     if isinstance(value, bool) or not isinstance(value, int):
-        raise ValidationError(f"{name} must be a whole number, got {type(value).__name__}: {value!r}")
+        raise ValidationError(f"{name} must be a whole number, got {show(value)}")
     if value < least:
         raise ValidationError(f"{name} must be at least {least}, got {value}")
+    if value > LARGEST_COUNT:
+        raise ValidationError(f"{name} must be at most {LARGEST_COUNT}, got {show(value)}")
     return value
 
 
@@ -130,56 +147,32 @@ def parse_threshold(value: object) -> float | None:
     if value is None:
         return None
     if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 <= value <= 1:
-        raise ValidationError(f"threshold must be a number from 0 to 1 (scores are), got {value!r}")
+        raise ValidationError(f"threshold must be a number from 0 to 1 (scores are), got {show(value)}")
     return float(value)
 
 
 def parse_expiration(value: object) -> date | None:
     """Return the last day (UTC) on which a memory is visible; date, datetime or ISO text."""
-    if value is None:
-        return None
-    if isinstance(value, datetime):
-        return (value.astimezone(timezone.utc) if value.tzinfo else value).date()
-    if isinstance(value, date):
+    if value is None or (isinstance(value, date) and not isinstance(value, datetime)):
         return value
-    if isinstance(value, str):
+    if isinstance(value, (datetime, str)):
         try:
-            return date.fromisoformat(value)
-        except ValueError:
-            moment = parse_iso(value)
-            if moment is not None:
-                return moment.date()
+            moment = (
+                datetime.fromisoformat(value.strip().replace("Z", "+00:00"))
+                if isinstance(value, str)
+                else value
+            )
+            return (moment.astimezone(timezone.utc) if moment.tzinfo else moment).date()
+        except (ValueError, OverflowError):
+            pass
     raise ValidationError(
-        f"expiration_date must be a date, a datetime or text like '2026-12-31', got {value!r}"
+        f"expiration_date must be a date, a datetime or text like '2026-12-31', got {show(value)}"
     )
 
 
 def parse_timestamp(value: object) -> datetime | None:
-    """Return a past moment in UTC from Unix seconds, a datetime or ISO text; naive times are UTC."""
-    if value is None:
-        return None
-    moment: datetime | None = None
-    if isinstance(value, datetime):
-        moment = value if value.tzinfo else value.replace(tzinfo=timezone.utc)
-    elif isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value):
-        try:
-            moment = datetime.fromtimestamp(value, timezone.utc)
-        except (OverflowError, OSError, ValueError):
-            moment = None
-    elif isinstance(value, str):
-        moment = parse_iso(value)
-    if moment is None:
-        raise ValidationError(f"timestamp must be Unix seconds, a datetime or ISO 8601 text, got {value!r}")
-    return moment.astimezone(timezone.utc)
-
-
-def parse_iso(text: str) -> datetime | None:
-    """Return an ISO 8601 moment in UTC, or None when the text is none."""
-    try:
-        moment = datetime.fromisoformat(text.strip().replace("Z", "+00:00"))
-    except ValueError:
-        return None
-    return (moment if moment.tzinfo else moment.replace(tzinfo=timezone.utc)).astimezone(timezone.utc)
+    """Return a moment in UTC from Unix seconds, a datetime, a date or ISO text; naive times are UTC."""
+    return parse_moment(value, "the call")
 
 
 def parse_memory_type(value: object) -> str | None:
@@ -187,7 +180,7 @@ def parse_memory_type(value: object) -> str | None:
     if value is None or value == PROCEDURAL:
         return PROCEDURAL if value else None
     raise ValidationError(
-        f"memory_type must be {PROCEDURAL!r} or left out, got {value!r}; put labels into metadata"
+        f"memory_type must be {PROCEDURAL!r} or left out, got {show(value)}; put labels into metadata"
     )
 
 
@@ -199,7 +192,7 @@ def parse_prompt(value: object) -> str | None:
 def parse_flag(value: object, name: str) -> bool:
     """Return True or False as given."""
     if not isinstance(value, bool):
-        raise ValidationError(f"{name} must be True or False, got {type(value).__name__}: {value!r}")
+        raise ValidationError(f"{name} must be True or False, got {show(value)}")
     return value
 
 
@@ -209,4 +202,4 @@ def parse_output_format(value: Any) -> bool:
         return False
     if value == "v1.0":
         return True
-    raise ValidationError(f"output_format must be 'v1.0' (a list) or 'v1.1' (a dict), got {value!r}")
+    raise ValidationError(f"output_format must be 'v1.0' (a list) or 'v1.1' (a dict), got {show(value)}")

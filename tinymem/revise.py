@@ -6,11 +6,11 @@ stored now.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
 
-from tinymem.arguments import parse_expiration, parse_flag, parse_metadata, parse_text
+from tinymem.arguments import parse_expiration, parse_flag, parse_metadata, parse_text, show
 from tinymem.errors import ValidationError
 from tinymem.types import Metadata, Record
 
@@ -28,9 +28,9 @@ def parse_revision(
     Raises:
         ValidationError: there is nothing to change, or two arguments say different things.
     """
-    if data is not None and not isinstance(data, (str, dict)):
-        raise ValidationError(f"data must be a text or a metadata dict, got {type(data).__name__}: {data!r}")
-    if isinstance(data, dict):
+    if data is not None and not isinstance(data, (str, Mapping)):
+        raise ValidationError(f"data must be a text or a metadata dict, got {show(data)}")
+    if isinstance(data, Mapping):
         if metadata is not None:
             raise ValidationError("data is a dict, so it is metadata: give it once, as data or as metadata")
         metadata, data = data, None
@@ -55,8 +55,10 @@ def parse_revision(
 
 
 def revised_metadata(old: Metadata, new: Metadata | None, merge: bool) -> Metadata:
-    """Return metadata after an update: merged key by key, where None removes a key, or replaced."""
+    """Return metadata after an update: merged key by key, where a new None removes the key, or replaced."""
     if new is None:
         return old
-    merged = {**old, **new} if merge else new
-    return {key: value for key, value in merged.items() if value is not None} if merge else merged
+    if not merge:
+        return new
+    removed = {key for key, value in new.items() if value is None}
+    return {key: value for key, value in {**old, **new}.items() if key not in removed}

@@ -8,6 +8,7 @@ never the store: the file underneath is always the real one.
 from __future__ import annotations
 
 import hashlib
+import itertools
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta, timezone
@@ -52,14 +53,8 @@ def counting_ids(prefix: str = "id-") -> NewId:
         >>> new_id(), new_id()
         ('id-1', 'id-2')
     """
-    count = 0
-
-    def new_id() -> str:
-        nonlocal count
-        count += 1
-        return f"{prefix}{count}"
-
-    return new_id
+    numbers = itertools.count(1)  # counts once for every call, from whichever thread
+    return lambda: f"{prefix}{next(numbers)}"
 
 
 class HashEmbedder:
