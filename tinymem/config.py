@@ -16,7 +16,7 @@ from typing import Any
 from tinymem.engines.catalog import model_folder
 from tinymem.engines.llama import LlamaCpp
 from tinymem.engines.onnx import OnnxEmbedder, OnnxModel
-from tinymem.errors import ConfigError
+from tinymem.errors import ConfigError, StoreError
 from tinymem.types import Embedder, Extractor, Llm, Reconciler
 from tinymem.understand.extract import BundledExtractor
 from tinymem.understand.instruct import PROMPT_VERSION, LlmExtractor, LlmReconciler
@@ -101,6 +101,36 @@ def parse_section(name: str, section: Mapping[str, Any]) -> dict[str, Any]:
     return {names[key]: value for key, value in inner.items()}
 
 
+def check_settings(
+    extractor: object,
+    reconciler: object,
+    clock: object,
+    new_id: object,
+    instructions: object,
+    timeout_s: object,
+) -> None:
+    """Refuse what cannot be used as what it was passed for.
+
+    Raises:
+        ConfigError: names the setting.
+    """
+    require_method("extractor", extractor, "extract")
+    require_method("reconciler", reconciler, "reconcile")
+    for name, value in (("clock", clock), ("new_id", new_id)):
+        if not callable(value):
+            raise ConfigError(f"{name} must be a function, got {value!r}")
+    if instructions is not None and (not isinstance(instructions, str) or not instructions.strip()):
+        raise ConfigError(f"custom_instructions must be a text that is not blank, got {instructions!r}")
+    if isinstance(timeout_s, bool) or not isinstance(timeout_s, (int, float)) or not 0 <= timeout_s <= 1e6:
+        raise ConfigError(f"busy_timeout_s must be a number of seconds, 0 or more, got {timeout_s!r}")
+
+
+def require_method(name: str, value: object, method: str) -> None:
+    """Refuse an object that was passed as an engine and cannot do an engine's work; None is no object."""
+    if value is not None and not callable(getattr(value, method, None)):
+        raise ConfigError(f"{name} must have the method `{method}`, got {value!r}")
+
+
 def database_path(path: object) -> str:
     """Return where the file is: the given path, else TINYMEM_DB, else the platform's data folder."""
     if path is None:
@@ -122,7 +152,10 @@ def default_path() -> Path:
     else:
         base = Path(os.environ.get("XDG_DATA_HOME") or Path.home() / ".local" / "share")
     folder = base / "tinymem"
-    folder.mkdir(parents=True, exist_ok=True)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as problem:
+        raise StoreError(f"{folder} cannot be made ({problem}): pass a path, or set TINYMEM_DB") from problem
     return folder / "memory.db"
 
 
@@ -132,6 +165,7 @@ def build_embedder(embedder: Embedder | str | os.PathLike[str] | None, threads: 
         return OnnxEmbedder(model_folder("minilm"), threads=threads)
     if isinstance(embedder, (str, os.PathLike)):
         return OnnxEmbedder(os.fspath(embedder), threads=threads)
+    require_method("embedder", embedder, "embed")
     return embedder
 
 
@@ -139,6 +173,7 @@ def build_llm(llm: Llm | str | os.PathLike[str] | None, threads: int | None, n_c
     """Return the caller's language model, the GGUF at a path, or None."""
     if isinstance(llm, (str, os.PathLike)):
         return LlamaCpp(os.fspath(llm), threads=threads, **({} if n_ctx is None else {"n_ctx": n_ctx}))
+    require_method("llm", llm, "complete")
     return llm
 
 

@@ -82,15 +82,20 @@ class MemoryCore:
         threads: int | None = None,
         n_ctx: int | None = None,
     ) -> None:
+        config.check_settings(extractor, reconciler, clock, new_id, custom_instructions, busy_timeout_s)
         self._threads = None if threads is None else arguments.parse_count(threads, "threads", 1)
+        self._keep_messages = arguments.parse_flag(keep_messages, "keep_messages")
         self._llm = config.build_llm(llm, self._threads, n_ctx)
         if custom_instructions is not None and self._llm is None:
             raise ConfigError("custom_instructions need a language model: pass llm='model.gguf'")
         self._embedder = config.build_embedder(embedder, self._threads)
+        self._owned = [
+            mine for mine, given in ((self._llm, llm), (self._embedder, embedder)) if mine is not given
+        ]
         self._extractor, self._reconciler = extractor, reconciler
         self._instructions = custom_instructions
-        self._clock, self._new_id = clock, new_id
-        self._keep_messages = arguments.parse_flag(keep_messages, "keep_messages")
+        self._clock = clock
+        self._new_id: NewId = lambda: arguments.parse_id(new_id(), "what new_id returned")
         self._building = threading.Lock()
         self._store = Store(config.database_path(path), busy_timeout_s=busy_timeout_s)
 
@@ -129,14 +134,16 @@ class MemoryCore:
         return self._store.stats()
 
     def close(self) -> None:
-        """Close the file, leaving it a single file, and free the models. Safe to call twice.
+        """Close the file, leaving it a single file, and free the models; engines passed in stay open.
+
+        Safe to call twice.
 
         Example:
             >>> memory = Memory(":memory:")
             >>> memory.close()
         """
         self._store.close()
-        for engine in (self._llm, self._embedder):
+        for engine in self._owned:
             if (close := getattr(engine, "close", None)) is not None:
                 close()
 
@@ -230,6 +237,7 @@ class MemoryCore:
         self, messages: Sequence[Message], call: Circumstances, prompt: str | None, infer: bool, dry_run: bool
     ) -> tuple[Extraction, Commit]:
         """Find what to store and write it; decide anew when another writer was faster."""
+        self._store.identity()  # a closed or broken file is found out before the models run
 
         def write(changes: tuple[Change, ...]) -> Commit:
             return self._commit("add", call.scope, changes, messages, dry_run=dry_run)
@@ -238,16 +246,19 @@ class MemoryCore:
             summary = procedure_changes(self._llm, messages, call, prompt, self._vectors, self._new_id)
             return Extraction(), write(summary)
         if not infer:
-            return Extraction(), write(verbatim_changes(messages, call, self._vectors, self._new_id))
+            return Extraction(), retried(
+                lambda: write(verbatim_changes(messages, call, self._vectors, self._new_id))
+            )
         extractor, reconciler = self._understanding(prompt)
         extraction = extract_facts(extractor, messages, call)
         inference = Inference(self._store, reconciler, self._vectors, self._new_id, call)
         return extraction, retried(lambda: write(inference.changes(extraction.facts, messages)))
 
-    def _page(self, condition: Where, page: int | None, page_size: int | None) -> dict[str, Any]:
-        """Return one page of a listing, with mem0's keys."""
+    def _page(self, condition: Where, page: object, page_size: object, limit: int | None) -> dict[str, Any]:
+        """Return one page of a listing, with mem0's keys; `limit` is another name of the page's size."""
         number = 1 if page is None else arguments.parse_count(page, "page", 1)
-        size = DEFAULT_LIMIT if page_size is None else arguments.parse_count(page_size, "page_size", 1)
+        asked = next(each for each in (page_size, limit, DEFAULT_LIMIT) if each is not None)
+        size = arguments.parse_count(asked, "page_size", 1)
         with self._store.snapshot():
             count = self._store.count(condition)
             records = self._store.select(condition, limit=size, offset=(number - 1) * size)

@@ -18,6 +18,7 @@ from tinymem.errors import ImmutableError, MemoryNotFoundError, ValidationError
 from tinymem.plan import Circumstances
 from tinymem.recall.search import search as search_store
 from tinymem.revise import UNSET, parse_revision
+from tinymem.store.filters import EVERYTHING, where
 from tinymem.types import Change, Commit, HistoryItem, MemoryItem, Message
 from tinymem.understand.dialogue import parse_messages
 
@@ -215,7 +216,7 @@ class Memory(MemoryCore):
             1
         """
         scope = self._scope((user_id, agent_id, run_id, app_id, session_id))
-        if not scope.ids() and not filters:
+        if not scope.ids() and (not filters or where(filters) == EVERYTHING):
             raise ValidationError("delete_all needs an id or a filter; to delete everything call reset()")
 
         def attempt() -> Commit:
@@ -284,16 +285,15 @@ class Memory(MemoryCore):
         """
         asked = arguments.parse_text(query, "query")
         scope = self._scope((user_id, agent_id, run_id, app_id, session_id))
-        found = search_store(
-            self._store,
-            asked,
-            self._query_vector(asked),
-            self._where(scope, filters, show_expired),
-            limit=arguments.parse_limit(limit, top_k, DEFAULT_LIMIT) or 0,
-            threshold=arguments.parse_threshold(threshold),
-        )
-        results = [render.render_hit(hit, arguments.parse_flag(explain, "explain")) for hit in found]
-        return results if arguments.parse_output_format(output_format) else {"results": results}
+        condition = self._where(scope, filters, show_expired)
+        most = arguments.parse_limit(limit, top_k, DEFAULT_LIMIT) or 0
+        least = arguments.parse_threshold(threshold)
+        explaining = arguments.parse_flag(explain, "explain")
+        bare = arguments.parse_output_format(output_format)
+        vector = self._query_vector(asked)
+        found = search_store(self._store, asked, vector, condition, limit=most, threshold=least)
+        results = [render.render_hit(hit, explaining) for hit in found]
+        return results if bare else {"results": results}
 
     def get(self, memory_id: str) -> MemoryItem | None:
         """Return one memory, expired or not, or None when the id is unknown or deleted.
@@ -328,7 +328,7 @@ class Memory(MemoryCore):
         Args:
             user_id, agent_id, run_id, app_id: whose memories; none lists the whole file.
             filters: see the README's filter language.
-            limit, top_k: how many at most; all by default.
+            limit, top_k: how many at most (with `page`: on a page); all by default.
             page, page_size: page numbers start at 1; page_size is 100 by default.
             show_expired: also list memories whose expiration date has passed.
             output_format: "v1.0" returns the bare list.
@@ -346,11 +346,12 @@ class Memory(MemoryCore):
         """
         scope = self._scope((user_id, agent_id, run_id, app_id, session_id))
         condition = self._where(scope, filters, show_expired)
+        most = arguments.parse_limit(limit, top_k, None)
         bare = arguments.parse_output_format(output_format)
         if page is not None or page_size is not None:
-            paged = self._page(condition, page, page_size)
+            paged = self._page(condition, page, page_size, most)
             return paged["results"] if bare else paged
-        records = self._store.select(condition, limit=arguments.parse_limit(limit, top_k, None))
+        records = self._store.select(condition, limit=most)
         results = [render.render_record(record) for record in records]
         return results if bare else {"results": results}
 

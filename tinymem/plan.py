@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 
+from tinymem.errors import EngineError
 from tinymem.types import Change, Decision, Fact, Message, Metadata, NewId, Record, Scope, Vector
 
 
@@ -52,13 +53,19 @@ def new_record(text: str, role: str, name: str | None, call: Circumstances, new_
 
 
 def changed_record(record: Record, text: str, call: Circumstances) -> Record:
-    """Return a Record after an update that `add` decided on: its ids stay, new metadata is merged in."""
+    """Return a Record after an update that `add` decided on.
+
+    Its ids stay, new metadata is merged in, and a Record that had expired is visible again.
+    """
+    kept = record.expiration_date
+    if kept is not None and kept < call.now.date():
+        kept = None
     return replace(
         record,
         text=text,
         updated_at=call.now,
         metadata={**record.metadata, **call.metadata},
-        expiration_date=call.expiration_date or record.expiration_date,
+        expiration_date=call.expiration_date or kept,
     )
 
 
@@ -71,31 +78,51 @@ def plan_decisions(
 ) -> tuple[Change, ...]:
     """Return the Changes of an inferring `add`; NONE leaves no trace.
 
+    A fact that would update an immutable Record is added beside it, and nothing inferred deletes one.
+
     Args:
         decisions: at least one for every Fact.
         messages: the call's messages, which the Facts' indices mean.
         vectors: the embedding of every text that a Decision stores, by text; a missing one is stored without.
         call: what the call says about everything it stores.
         new_id: makes the ids of new Records.
+
+    Raises:
+        EngineError: a Decision does not say what it does to which Record.
     """
     changes: list[Change] = []
     added: set[tuple[str, Scope]] = set()
     for decision in decisions:
-        if decision.event == "ADD":
+        if decision.event == "NONE" or (decision.event == "DELETE" and is_immutable(decision)):
+            continue
+        if decision.event == "ADD" or (decision.event == "UPDATE" and is_immutable(decision)):
             record = fact_record(decision.fact, messages, call, new_id)
             if (record.text, record.scope) in added:
                 continue
             added.add((record.text, record.scope))
-            change = Change("ADD", None, record, vectors.get(record.text), decision.fact.spans, unique=True)
-        elif decision.event == "UPDATE" and decision.target and decision.text:
-            record = changed_record(decision.target, decision.text, call)
-            change = Change("UPDATE", decision.target, record, vectors.get(record.text), decision.fact.spans)
-        elif decision.event == "DELETE" and decision.target:
-            change = Change("DELETE", decision.target, None, None, decision.fact.spans)
+            vector = vectors.get(record.text)
+            changes.append(Change("ADD", None, record, vector, decision.fact.spans, unique=True))
         else:
-            continue
-        changes.append(change)
+            changes.append(change_target(decision, vectors, call))
     return tuple(changes)
+
+
+def is_immutable(decision: Decision) -> bool:
+    """Tell whether inference may not touch the Decision's target."""
+    return decision.target is not None and decision.target.immutable
+
+
+def change_target(decision: Decision, vectors: Mapping[str, Vector], call: Circumstances) -> Change:
+    """Return the Change of a Decision that updates or deletes its target."""
+    target, text, spans = decision.target, decision.text, decision.fact.spans
+    if decision.event == "DELETE" and target:
+        return Change("DELETE", target, None, None, spans)
+    if decision.event == "UPDATE" and target and text:
+        return Change("UPDATE", target, changed_record(target, text, call), vectors.get(text), spans)
+    raise EngineError(
+        f"the reconciler decided {decision.event!r} about {decision.fact.text!r} without a target or its new "
+        "text; nothing was stored"
+    )
 
 
 def fact_record(fact: Fact, messages: Sequence[Message], call: Circumstances, new_id: NewId) -> Record:

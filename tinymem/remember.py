@@ -8,8 +8,9 @@ extraction.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
+from tinymem.arguments import check_length
 from tinymem.errors import ConfigError
 from tinymem.plan import Circumstances, new_record, plan_decisions, scope_of, texts_to_store
 from tinymem.recall.search import search
@@ -17,6 +18,7 @@ from tinymem.store.filters import Where, scope_where, unexpired_where
 from tinymem.store.store import Store
 from tinymem.types import (
     Change,
+    Decision,
     Extraction,
     Extractor,
     Fact,
@@ -25,7 +27,9 @@ from tinymem.types import (
     NewId,
     Reconciler,
     Record,
+    Scope,
     Vector,
+    text_hash,
 )
 from tinymem.understand.dialogue import speakers
 from tinymem.understand.instruct import summarise_procedure
@@ -47,21 +51,57 @@ class Inference:
 
     def changes(self, facts: Sequence[Fact], messages: Sequence[Message]) -> tuple[Change, ...]:
         """Compare the Facts with what is stored now, and return what to write."""
-        vectors = dict(self.vectorise([fact.text for fact in facts]))
-        offered = [self.candidates(fact, vectors.get(fact.text)) for fact in facts]
-        decisions = self.reconciler.reconcile(facts, offered) if facts else []
+        revived, new = self.settle(facts)
+        vectors = dict(self.vectorise([fact.text for fact in new]))
+        offered = [self.candidates(fact, vectors.get(fact.text)) for fact in new]
+        decisions = self.reconciler.reconcile(new, offered) if new else []
+        decisions = [*revived, *(self.without_twins(decision, decisions) for decision in decisions)]
         missing = [text for text in texts_to_store(decisions) if text not in vectors]
         vectors.update(self.vectorise(missing))
         return plan_decisions(decisions, messages, vectors, self.call, self.new_id)
 
+    def settle(self, facts: Sequence[Fact]) -> tuple[list[Decision], list[Fact]]:
+        """Decide about facts that are stored word for word, and return the others.
+
+        Nothing happens to a memory that says the same, except that one which had expired (and is not
+        immutable) becomes visible again.
+        """
+        revived: dict[str, Decision] = {}
+        new: dict[tuple[str, str], Fact] = {}
+        for fact in facts:
+            twin = self.twin(fact.text, scope_of(self.call.scope, fact.about))
+            if twin is None:
+                new.setdefault((fact.text, fact.about), fact)
+            elif not self.is_visible(twin) and not twin.immutable:
+                revived[twin.id] = Decision("UPDATE", fact, twin, twin.text)
+        return list(revived.values()), list(new.values())
+
+    def twin(self, text: str, scope: Scope) -> Record | None:
+        """Return the memory of this scope that says exactly this, a visible one if there is one."""
+        same = Where("m.hash = ? AND m.text = ?", (text_hash(text), text))
+        twins = self.store.select(scope_where(scope, user_or_agent=True) & same)
+        return max(twins, key=self.is_visible, default=None)
+
+    def is_visible(self, record: Record) -> bool:
+        """Tell whether a memory has not expired."""
+        return record.expiration_date is None or record.expiration_date >= self.call.now.date()
+
+    def without_twins(self, decision: Decision, others: Sequence[Decision]) -> Decision:
+        """Turn an UPDATE to what another memory says, and goes on saying, into a DELETE."""
+        target, text = decision.target, decision.text
+        if decision.event != "UPDATE" or target is None or text is None or text == target.text:
+            return decision
+        twin = self.twin(text, target.scope)
+        written = {other.target.id for other in others if other.target and other.event != "NONE"}
+        if twin is None or twin.id in written or not self.is_visible(twin):
+            return decision
+        return replace(decision, event="DELETE", text=None)
+
     def candidates(self, fact: Fact, vector: Vector | None) -> list[Record]:
-        """Return the memories of the fact's own scope that it may concern: identical first, then nearest."""
+        """Return the visible memories of the fact's own scope that it may concern, nearest first."""
         scope = scope_of(self.call.scope, fact.about)
         visible = scope_where(scope, user_or_agent=True) & unexpired_where(self.call.now.date())
-        identical = self.store.select(visible & Where("m.text = ?", (fact.text,)), limit=1)
-        hits = search(self.store, fact.text, vector, visible, limit=CANDIDATES)
-        nearest = [hit.record for hit in hits if hit.record not in identical]
-        return [*identical, *nearest]
+        return [hit.record for hit in search(self.store, fact.text, vector, visible, limit=CANDIDATES)]
 
 
 def extract_facts(extractor: Extractor, messages: Sequence[Message], call: Circumstances) -> Extraction:
@@ -73,8 +113,14 @@ def extract_facts(extractor: Extractor, messages: Sequence[Message], call: Circu
 def verbatim_changes(
     messages: Sequence[Message], call: Circumstances, vectorise: Vectorise, new_id: NewId
 ) -> tuple[Change, ...]:
-    """Return one ADD for every message but the system's, word for word."""
+    """Return one ADD for every message but the system's, word for word.
+
+    Raises:
+        ValidationError: a message is too long for one memory.
+    """
     said = [message for message in messages if message.role != "system"]
+    for place, message in enumerate(messages):
+        check_length(message.content, f"messages[{place}]")
     vectors = vectorise([message.content for message in said])
     records = [new_record(message.content, message.role, message.name, call, new_id) for message in said]
     return tuple(Change("ADD", None, record, vectors.get(record.text)) for record in records)

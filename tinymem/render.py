@@ -55,17 +55,14 @@ def render_hit(hit: Hit, explain: bool) -> MemoryItem:
 
 
 def render_change(change: Change, *, word_for_word: bool) -> AddItem:
-    """Render one Change as `add` reports it; `word_for_word` (infer=False) adds who said it."""
+    """Render one Change as `add` reports it; `word_for_word` (infer=False) adds who said it, or None."""
     record = change.after or change.before
     assert record is not None, "a Change has a Record before or after"
     item: AddItem = {"id": record.id, "memory": record.text, "event": change.event}
     if change.event == "UPDATE" and change.before is not None:
         item["previous_memory"] = change.before.text
     if word_for_word:
-        if record.actor_id is not None:
-            item["actor_id"] = record.actor_id
-        if record.role is not None:
-            item["role"] = record.role
+        item["actor_id"], item["role"] = record.actor_id, record.role
     return item
 
 
