@@ -34,7 +34,7 @@ The file is --db FILE, else the environment's TINYMEM_DB, else memory.db in the 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command and return its exit status."""
     parser = build_parser()
-    arguments = parser.parse_args(argv)
+    arguments = parser.parse_args(argv, argparse.Namespace(db=None, json=False))
     arguments.fail = parser.error
     try:
         status: int = arguments.run(arguments)
@@ -65,7 +65,6 @@ def build_parser() -> argparse.ArgumentParser:
         formatter_class=raw_help,
         parents=[common],
     )
-    parser.set_defaults(db=None, json=False)
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
 
     def command(name: str, run: Any, summary: str) -> argparse.ArgumentParser:
