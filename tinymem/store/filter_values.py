@@ -28,6 +28,7 @@ _ISO = re.compile(
     r" ?(?P<zone>[Zz]|[+-]\d\d(?::?\d\d)?)?)?",
     re.ASCII,
 )
+_CANONICAL = json.JSONEncoder(sort_keys=True, separators=(",", ":"))
 
 
 @dataclass(frozen=True)
@@ -152,9 +153,9 @@ def _shown(value: object) -> str:
 
 def canonical(value: Any) -> str:
     """Return JSON text that is equal for equal JSON values, and only for those."""
-    if isinstance(value, str):
-        return json.dumps(value)
-    return json.dumps(_whole_numbers(value), sort_keys=True, separators=(",", ":"))
+    if isinstance(value, (dict, list)):
+        return _CANONICAL.encode(_whole_numbers(value))
+    return _CANONICAL.encode(int(value) if isinstance(value, float) and value.is_integer() else value)
 
 
 def _whole_numbers(value: Any) -> Any:

@@ -13,6 +13,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Iterator
+from functools import lru_cache
 
 MAX_QUERY_TERMS = 64
 """A pasted page asks for its longest words only; each term costs a walk through its postings."""
@@ -35,6 +36,7 @@ _OPTIONAL_MARKS = re.compile(
 )
 _UNDECOMPOSED = {"đ": "d", "ð": "d", "ø": "o", "ł": "l", "ħ": "h", "ı": "i"}
 _APOSTROPHES = "'\u2018\u2019\u02bc\u02b9\u2032\uff07`\u00b4"
+_JOINERS = frozenset("'`-")
 _CONTRACTED = frozenset({"s", "re", "ve", "ll", "d", "m"})
 
 _ENGLISH = """
@@ -119,17 +121,21 @@ def _segments(text: str) -> Iterator[tuple[tuple[str, ...], int]]:
     Two characters make a word in Chinese, Japanese and Korean; in Thai and its neighbours, where
     vowels and tones are characters of their own, three say about as much.
     """
-    for match in _SEGMENT.finditer(_fold(text)):
-        if match.lastgroup is None:
-            if parts := _parts(match[0]):
+    for piece in _fold(text).split():
+        if piece.isalnum() and piece.isascii():
+            yield (piece[:MAX_WORD_CHARACTERS],), 0
+            continue
+        for match in _SEGMENT.finditer(piece):
+            if match.lastgroup is not None:
+                yield tuple(match[0]), 2 if match.lastgroup == "east" else 3
+            elif parts := _parts(match[0]):
                 yield parts, 0
-        else:
-            yield tuple(match[0]), 2 if match.lastgroup == "east" else 3
 
 
 def _joined(parts: tuple[str, ...]) -> str | None:
     """Return a compound written as one word (wi-fi -> wifi), None for plain words and long chains."""
-    return "".join(parts)[:MAX_WORD_CHARACTERS] if 2 <= len(parts) <= 3 else None
+    count = len(parts)
+    return "".join(parts)[:MAX_WORD_CHARACTERS] if 1 < count < 4 else None
 
 
 def words(text: str) -> list[str]:
@@ -182,17 +188,38 @@ def has_words(text: str, wanted: str) -> bool:
     Words are compared folded but not stemmed; a run without spaces has to stand in the text as it
     is; a compound also matches its joined form (wi-fi, wifi). With no word in `wanted`, False.
     """
+    asked = _asked_words(wanted)
+    if not asked or _lacks_plainly(text, asked):
+        return False
     present: set[str] = set()
     runs: list[str] = []
     for parts, gram in _segments(text):
         if gram:
             runs.append("".join(parts))
         else:
-            present.update(parts, filter(None, (_joined(parts),)))
-    asked = list(_segments(wanted))
-    return bool(asked) and all(
+            present.update(parts)
+            if joined := _joined(parts):
+                present.add(joined)
+    return all(
         any("".join(parts) in run for run in runs)
         if gram
         else present.issuperset(parts) or (_joined(parts) or "") in present
         for parts, gram in asked
     )
+
+
+@lru_cache(maxsize=64)
+def _asked_words(wanted: str) -> tuple[tuple[tuple[str, ...], int], ...]:
+    """Segment what is wanted once; a filter brings the same words with every row."""
+    return tuple(_segments(wanted))
+
+
+def _lacks_plainly(text: str, asked: tuple[tuple[tuple[str, ...], int], ...]) -> bool:
+    """Tell, at the price of a substring search, that a plain text has no chance; most rows end here.
+
+    Only in ASCII without apostrophes and hyphens is a word always a substring of the text.
+    """
+    if not text.isascii() or not _JOINERS.isdisjoint(text):
+        return False
+    lowered = text.lower()
+    return any(len(parts) == 1 and parts[0] not in lowered for parts, _ in asked)
