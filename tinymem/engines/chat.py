@@ -18,7 +18,7 @@ from tinymem.types import Message
 
 PLAIN_TEMPLATE = (
     "{% for message in messages %}### {{ message['role'] | capitalize }}\n{{ message['content'] }}\n\n"
-    "{% endfor %}### Assistant\n"
+    "{% endfor %}### Assistant{{ '\n' }}"
 )
 """The format of a model without a template: a heading per message, as many base models know it."""
 
@@ -77,7 +77,7 @@ class ChatTemplate:
         told = [{"role": message.role, "content": message.content} for message in messages]
         # Thinking aloud would run into the grammar; templates that can think are told not to.
         settings = {"add_generation_prompt": True, "enable_thinking": False, "tools": None, **self._tokens}
-        return self._template.render(messages=told, **settings)
+        return str(self._template.render(messages=told, **settings))
 
 
 def _without_system(messages: Sequence[Message]) -> list[Message]:
