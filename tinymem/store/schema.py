@@ -17,6 +17,9 @@ from tinymem.store.transaction import transaction
 APPLICATION_ID = 0x74696E79
 """What `PRAGMA application_id` says in our files: "tiny" in ASCII."""
 
+TOKENIZER = "porter unicode61 remove_diacritics 2"
+"""How FTS5 reads what `keywords.index_text` gives it: English endings stemmed."""
+
 _TABLES = (
     """
     CREATE TABLE memory(
@@ -47,9 +50,9 @@ _TABLES = (
     ) STRICT, WITHOUT ROWID
     """,
     # Contentless: the text stands in `memory` already; keywords.index_text decides what is indexed.
-    """
+    f"""
     CREATE VIRTUAL TABLE memory_fts USING fts5(
-        text, content='', contentless_delete=1, tokenize='porter unicode61 remove_diacritics 2'
+        text, content='', contentless_delete=1, tokenize='{TOKENIZER}'
     )
     """,
     """

@@ -7,6 +7,7 @@ here knows a model: vectors come in as arrays, texts as they are.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import threading
@@ -17,14 +18,21 @@ from typing import Any, Literal
 import apsw
 
 from tinymem.errors import StoreError
-from tinymem.store import timeline, writing
+from tinymem.store import care, timeline, writing
 from tinymem.store.connect import connect, mapped_errors
 from tinymem.store.filters import Where
-from tinymem.store.rows import RECORD_SQL, parse_row
+from tinymem.store.matches import find_matches
+from tinymem.store.rows import RECORD_SQL, parse_row, parse_vector
 from tinymem.store.schema import migrate
 from tinymem.store.transaction import transaction
-from tinymem.types import Commit, HistoryEntry, Message, Record
+from tinymem.store.vectors import VectorIndex, load_embedder
+from tinymem.types import Commit, HistoryEntry, Message, Record, Vector
 
+_VECTOR_OF = """
+    SELECT embedding FROM memory_vec WHERE rowid = (SELECT m.rowid FROM memory m WHERE m.id = ?)
+"""
+_COUNTED = {"memories": "memory", "commits": "commits", "changes": "changes", "messages": "messages"}
+_COUNT_VECTORS = "SELECT count(*) FROM memory_vec"
 _ORDERS = {
     "newest": "ORDER BY m.created_at DESC, m.rowid DESC",
     "oldest": "ORDER BY m.created_at, m.rowid",
@@ -49,6 +57,7 @@ class Store:
         self.path = os.fspath(path)
         self._lock = threading.RLock()
         self._process = os.getpid()
+        self._vectors = VectorIndex()
         self._connection: apsw.Connection | None = connect(self.path, busy_timeout_s=busy_timeout_s)
         try:
             with self._open() as connection:
@@ -116,7 +125,7 @@ class Store:
     def identity(self) -> dict[str, Any]:
         """Return what the file says about its vectors: `{"embedder": {...}}`, empty while it has none."""
         with self._open() as connection:
-            embedder = writing.load_embedder(connection)
+            embedder = load_embedder(connection)
         return {} if embedder is None else {"embedder": embedder}
 
     def vectors_match(self, embedder: Mapping[str, Any]) -> bool:
@@ -159,6 +168,37 @@ class Store:
             found = connection.execute(f"SELECT count(*) FROM memory m WHERE {where.sql}", where.params).get
         return int(found)
 
+    def nearest(self, vector: Vector, where: Where, limit: int) -> list[tuple[int, float]]:
+        """Return (rowid, cosine -1..1) of the nearest memories that meet a condition, best first, exactly.
+
+        Raises:
+            EmbeddingError: The vector is not a normalised float32 row of the file's dimension.
+        """
+        with self._reading() as connection:
+            return self._vectors.nearest(connection, vector, where, limit)
+
+    def similarities(self, vector: Vector, rowids: Sequence[int]) -> dict[int, float]:
+        """Return the cosine -1..1 of these memories by rowid; memories without a vector are left out.
+
+        Raises:
+            EmbeddingError: The vector is not a normalised float32 row of the file's dimension.
+        """
+        with self._reading() as connection:
+            return self._vectors.similarities(connection, vector, rowids)
+
+    def keyword_matches(self, query: str, where: Where, limit: int) -> list[tuple[int, float]]:
+        """Return (rowid, BM25 above 0) of memories with any word of the query, best first."""
+        with self._reading() as connection:
+            return find_matches(connection, query, where, limit)
+
+    def vector_of(self, memory_id: str) -> Vector | None:
+        """Return a memory's vector, float32 (dimension,), None if it has none."""
+        with self._reading() as connection:
+            if load_embedder(connection) is None:
+                return None
+            blob = connection.execute(_VECTOR_OF, (memory_id,)).get
+        return None if blob is None else parse_vector(blob)
+
     def history(self, memory_id: str) -> list[HistoryEntry]:
         """Return every Change of one memory, oldest first; empty if the id never existed."""
         with self._open() as connection:
@@ -168,6 +208,37 @@ class Store:
         """Return the messages that one commit was told, in order; empty if none were kept."""
         with self._open() as connection:
             return timeline.load_messages(connection, commit_id)
+
+    def check(self) -> list[str]:
+        """Return what is wrong with the file, in plain words; empty when it is sound. Repairs nothing."""
+        with self._reading() as connection:
+            return care.find_problems(connection)
+
+    def stats(self) -> dict[str, Any]:
+        """Return how much the file holds, its size in bytes, its schema version and its embedder."""
+        with self._reading() as connection:
+            embedder = load_embedder(connection)
+            counted: dict[str, Any] = {
+                name: connection.execute(f"SELECT count(*) FROM {table}").get
+                for name, table in _COUNTED.items()
+            }
+            counted["vectors"] = 0 if embedder is None else connection.execute(_COUNT_VECTORS).get
+            counted["size_bytes"] = connection.pragma("page_count") * connection.pragma("page_size")
+            counted["schema_version"] = connection.pragma("user_version")
+            counted["embedder"] = embedder
+        return counted
+
+    def reset(self) -> None:
+        """Remove everything: memories, vectors, history, messages. The file stays, and stays ours.
+
+        Raises:
+            BusyError: Another process kept the file locked for longer than the busy timeout.
+        """
+        with self._writing() as connection:
+            writing.erase_everything(connection)
+        # While another process reads, the space is not given back to the disk but used again later.
+        with self._open() as connection, contextlib.suppress(apsw.BusyError):
+            connection.execute("VACUUM")
 
     def close(self) -> None:
         """Close the file; the last one to do so leaves a single file behind. Closing twice is fine."""

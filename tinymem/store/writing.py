@@ -13,9 +13,8 @@ from dataclasses import dataclass
 from typing import Any
 
 import apsw
-import numpy as np
 
-from tinymem.errors import ConflictError, EmbeddingError, ValidationError
+from tinymem.errors import ConflictError, ValidationError
 from tinymem.store.keywords import index_text
 from tinymem.store.rows import (
     COLUMNS,
@@ -30,13 +29,11 @@ from tinymem.store.rows import (
     row_values,
 )
 from tinymem.store.schema import vectors_sql
-from tinymem.types import Change, Commit, Record, Vector
+from tinymem.store.vectors import check_vector, load_embedder
+from tinymem.types import Change, Commit, Record
 
 MAX_DIMENSION = 8192
 """sqlite-vec's limit for one vector."""
-
-NORM_TOLERANCE = 1e-3
-"""How far from 1 the length of a vector may be; scores stay comparable within it."""
 
 _INSERT_MEMORY = f"INSERT INTO memory({', '.join(COLUMNS)}) VALUES ({', '.join('?' * len(COLUMNS))})"
 _UPDATE_MEMORY = f"UPDATE memory SET {', '.join(f'{name} = ?' for name in COLUMNS)} WHERE rowid = ?"
@@ -146,30 +143,6 @@ def _prepare_change(change: Change, embedder: Mapping[str, Any] | None) -> Prepa
     )
 
 
-def check_vector(vector: Vector, dimension: int | None) -> None:
-    """Refuse what is not one float32 row of length 1, with `dimension` numbers if that is known.
-
-    Raises:
-        EmbeddingError: Says what is wrong with the vector.
-    """
-    if not isinstance(vector, np.ndarray) or vector.dtype != np.float32 or vector.ndim != 1:
-        kind = (
-            f"{vector.dtype} of shape {vector.shape}"
-            if isinstance(vector, np.ndarray)
-            else type(vector).__name__
-        )
-        raise EmbeddingError(f"a vector is {kind}; the embedder has to give one float32 row for each text")
-    if dimension is not None and len(vector) != dimension:
-        raise EmbeddingError(
-            f"a vector has {len(vector)} numbers where {dimension} are expected; check the embedder"
-        )
-    length = float(np.linalg.norm(vector))
-    if not abs(length - 1) <= NORM_TOLERANCE:  # this way round NaN is refused as well
-        raise EmbeddingError(
-            f"a vector has length {length:.4g}; the embedder has to give finite, normalised rows"
-        )
-
-
 def write(connection: apsw.Connection, prepared: PreparedCommit, *, keep_messages: bool) -> None:
     """Write a Commit; run it inside a write transaction, which its errors must roll back.
 
@@ -185,12 +158,6 @@ def write(connection: apsw.Connection, prepared: PreparedCommit, *, keep_message
         )
     for change in prepared.changes:
         _write_change(connection, commit_seq, change, vectors_stand)
-
-
-def load_embedder(connection: apsw.Connection) -> dict[str, Any] | None:
-    """Return the identity of the embedder that wrote the file's vectors, None while it has none."""
-    value = connection.execute("SELECT value FROM identity WHERE key = 'embedder'").get
-    return None if value is None else dict(json.loads(value))
 
 
 def _settle_identity(connection: apsw.Connection, prepared: PreparedCommit) -> bool:
@@ -338,3 +305,21 @@ def _insert_categories(connection: apsw.Connection, rowid: int, record: Record) 
 def _vector_at(connection: apsw.Connection, rowid: int) -> bytes | None:
     blob = connection.execute("SELECT embedding FROM memory_vec WHERE rowid = ?", (rowid,)).get
     return None if blob is None else bytes(blob)
+
+
+def erase_everything(connection: apsw.Connection) -> None:
+    """Empty every table; run it inside a write transaction. Numbers once used are never used again."""
+    connection.execute("DROP TABLE IF EXISTS memory_vec")
+    connection.execute("INSERT INTO memory_fts(memory_fts) VALUES ('delete-all')")
+    for table in ("memory", "memory_category", "commits", "changes", "messages"):
+        connection.execute(f"DELETE FROM {table}")
+    connection.execute("DELETE FROM identity WHERE key = 'embedder'")
+    start_generation(connection)
+
+
+def start_generation(connection: apsw.Connection) -> None:
+    """Tell every process that what it holds of the file's vectors is no longer theirs."""
+    connection.execute(
+        "INSERT INTO identity VALUES ('generation', '1') "
+        "ON CONFLICT(key) DO UPDATE SET value = CAST(value AS INTEGER) + 1"
+    )
