@@ -316,6 +316,24 @@ def test_conditions_join_without_losing_their_meaning() -> None:
     assert where(None) == where({}) == EVERYTHING
 
 
+@pytest.mark.parametrize(
+    "filters",
+    [
+        {"NOT": []},
+        {"NOT": {}},
+        {"AND": [{}, {"AND": []}]},
+        {"NOT": {"user_id": []}},
+        {"user_id": {"nin": []}},
+        {"OR": [{"user_id": "maya"}, {}]},
+        {"NOT": [{"OR": []}, {"NOT": [{"NOT": []}]}]},
+    ],
+)
+def test_what_asks_nothing_is_everything_in_any_wording(filters: dict[str, Any]) -> None:
+    """`delete_all` relies on it: it refuses a filter that selects everything."""
+    assert where(filters) == EVERYTHING
+    assert selected(filters, *PEOPLE) == list("1234")
+
+
 def test_scope_of_user_and_agent_is_their_union_only_when_asked() -> None:
     table = Table([*PEOPLE, record("5", user_id="maya", agent_id="chef", run_id="r1")])
 

@@ -90,9 +90,16 @@ def _compile(node: Node) -> Where:
 
 
 def _join(parts: Sequence[Where], word: str) -> Where:
-    """Join conditions as a balanced tree: SQLite counts a long flat chain as deep."""
+    """Join conditions as a balanced tree: SQLite counts a long flat chain as deep.
+
+    Constants fold, so that a filter that asks nothing in any wording compiles to `EVERYTHING`.
+    """
+    neutral, deciding = (EVERYTHING, NOTHING) if word == "AND" else (NOTHING, EVERYTHING)
+    if deciding in parts:
+        return deciding
+    parts = [part for part in parts if part != neutral]
     if not parts:
-        return EVERYTHING if word == "AND" else NOTHING
+        return neutral
     level = [part.sql for part in parts]
     width = 64
     while len(level) > 1:
@@ -121,6 +128,8 @@ def _compile_not(child: Node) -> Where:
     if isinstance(child, Equal) and child.field.kind == "id" and len(child.values) == 1:
         return Where(f"m.{child.field.name} IS NOT ?", child.values)
     where = _compile(child)
+    if where in (EVERYTHING, NOTHING):
+        return NOTHING if where == EVERYTHING else EVERYTHING
     return Where(f"({where.sql}) IS NOT TRUE", where.params)
 
 
