@@ -172,7 +172,10 @@ def build_embedder(embedder: Embedder | str | os.PathLike[str] | None, threads: 
 def build_llm(llm: Llm | str | os.PathLike[str] | None, threads: int | None, n_ctx: int | None) -> Llm | None:
     """Return the caller's language model, the GGUF at a path, or None."""
     if isinstance(llm, (str, os.PathLike)):
-        return LlamaCpp(os.fspath(llm), threads=threads, **({} if n_ctx is None else {"n_ctx": n_ctx}))
+        path = os.fspath(llm)
+        return (
+            LlamaCpp(path, threads=threads) if n_ctx is None else LlamaCpp(path, threads=threads, n_ctx=n_ctx)
+        )
     require_method("llm", llm, "complete")
     return llm
 

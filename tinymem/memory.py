@@ -224,15 +224,15 @@ class Memory(MemoryCore):
             return self._commit("delete_all", scope, tuple(Change("DELETE", record) for record in doomed))
 
         commit = retried(attempt)
-        deleted = len(commit.changes)
-        return {
-            "message": "Memories deleted successfully!",
-            "deleted": deleted,
-            "commit_id": commit.id if deleted else None,
-        }
+        deleted, written = len(commit.changes), commit.id if commit.changes else None
+        return {"message": "Memories deleted successfully!", "deleted": deleted, "commit_id": written}
 
     def reset(self) -> None:
-        """Delete everything in the file: memories, history and messages. It cannot be undone."""
+        """Delete everything in the file: memories, history and messages. It cannot be undone.
+
+        Example:
+            >>> Memory(":memory:").reset()
+        """
         self._store.reset()
 
     # -- reading

@@ -6,6 +6,7 @@ Pure functions from our nouns to TypedDicts; nothing here decides anything.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from typing import Any, cast
 
 from tinymem.types import (
     AddItem,
@@ -25,7 +26,7 @@ from tinymem.types import (
 
 def render_record(record: Record) -> MemoryItem:
     """Render a Record as `get` shows it; ids, actor, role and dates only where they are set."""
-    item: MemoryItem = {
+    item: dict[str, Any] = {
         "id": record.id,
         "memory": record.text,
         "hash": record.hash,
@@ -37,12 +38,12 @@ def render_record(record: Record) -> MemoryItem:
     item.update(record.scope.ids())
     for name in ("actor_id", "role", "memory_type"):
         if (value := getattr(record, name)) is not None:
-            item[name] = value  # type: ignore[literal-required]
+            item[name] = value
     if record.expiration_date is not None:
         item["expiration_date"] = record.expiration_date.isoformat()
     if record.immutable:
         item["immutable"] = True
-    return item
+    return cast(MemoryItem, item)
 
 
 def render_hit(hit: Hit, explain: bool) -> MemoryItem:
@@ -58,12 +59,12 @@ def render_change(change: Change, *, word_for_word: bool) -> AddItem:
     """Render one Change as `add` reports it; `word_for_word` (infer=False) adds who said it, or None."""
     record = change.after or change.before
     assert record is not None, "a Change has a Record before or after"
-    item: AddItem = {"id": record.id, "memory": record.text, "event": change.event}
+    item: dict[str, Any] = {"id": record.id, "memory": record.text, "event": change.event}
     if change.event == "UPDATE" and change.before is not None:
         item["previous_memory"] = change.before.text
     if word_for_word:
         item["actor_id"], item["role"] = record.actor_id, record.role
-    return item
+    return cast(AddItem, item)
 
 
 def render_commit(commit: Commit, *, word_for_word: bool = False) -> list[AddItem]:

@@ -40,7 +40,7 @@ def parse_revision(
     if new_text is None and metadata is None and expiration_date is UNSET:
         raise ValidationError("update has nothing to change: give data, text, metadata or expiration_date")
     new_metadata = None if metadata is None else parse_metadata(metadata)
-    expires = UNSET if expiration_date is UNSET else parse_expiration(expiration_date)
+    expires: Any = UNSET if expiration_date is UNSET else parse_expiration(expiration_date)
     merging = parse_flag(merge, "merge")
 
     def revise(record: Record) -> Record:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from tinymem.recall.fuse import Scored, fuse
 from tinymem.store.filters import Where
-from tinymem.store.keywords import match_query
 from tinymem.store.store import Store
 from tinymem.types import Hit, Vector
 
@@ -49,8 +48,7 @@ def search(
 def candidates(store: Store, query: str, vector: Vector | None, where: Where, limit: int) -> list[Scored]:
     """Return the fused best of both sides, more than `limit` where there are more."""
     pool = max(POOL_FACTOR * limit, POOL_LEAST)
-    match = match_query(query)
-    bm25s = dict(store.keyword_matches(match, where, pool)) if match else {}
+    bm25s = dict(store.keyword_matches(query, where, pool))
     if vector is None:
         return fuse({}, bm25s)
     cosines = dict(store.nearest(vector, where, pool))

@@ -1,0 +1,208 @@
+"""Search on a real file: both ways of finding, within the filter, cut at the score that is shown."""
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from tinymem import Memory
+from tinymem.recall.fuse import score_one
+from tinymem.store.filters import EVERYTHING
+from tinymem.testing import FrozenClock, HashEmbedder, counting_ids
+
+
+def texts(found):
+    return [item["memory"] for item in found["results"]]
+
+
+@pytest.fixture
+def shelf(memory):
+    said = [
+        "Likes green tea",
+        "Drinks coffee in the morning",
+        "Owns a green car",
+        "喜欢喝绿茶",
+        "Tea tea tea",
+    ]
+    for number, text in enumerate(said):
+        memory.add(text, user_id="ana", metadata={"n": number}, infer=False)
+    memory.add("Likes black tea", user_id="bob", infer=False)
+    return memory
+
+
+def test_results_come_best_first_with_scores_in_0_to_1(shelf):
+    results = shelf.search("green tea", user_id="ana")["results"]
+    assert results[0]["memory"] == "Likes green tea"
+    scores = [item["score"] for item in results]
+    assert scores == sorted(scores, reverse=True)
+    assert all(0 <= score <= 1 for score in scores)
+    assert set(results[0]) == {
+        *(
+            "id",
+            "memory",
+            "hash",
+            "metadata",
+            "categories",
+            "created_at",
+            "updated_at",
+            "user_id",
+            "role",
+            "score",
+        ),
+    }
+
+
+def test_the_threshold_applies_to_the_score_that_is_shown(shelf):
+    results = shelf.search("green tea", user_id="ana", explain=True)["results"]
+    for item in results:
+        parts = item["score_details"]
+        assert item["score"] == parts["final_score"] >= parts["semantic_score"]
+        kept = shelf.search("green tea", user_id="ana", threshold=item["score"])["results"]
+        assert [each["memory"] for each in kept] == [
+            each["memory"] for each in results if each["score"] >= item["score"]
+        ]
+    assert shelf.search("green tea", user_id="ana", threshold=1)["results"] == []
+
+
+def test_a_score_is_the_same_with_any_limit_filter_and_company(shelf):
+    def score(query, **asked):
+        return next(
+            item["score"]
+            for item in shelf.search(query, **asked)["results"]
+            if item["metadata"].get("n") == 0
+        )
+
+    alone = score("green tea", user_id="ana", filters={"n": 0})
+    assert score("green tea", user_id="ana") == score("green tea") == score("green tea", limit=1) == alone
+
+
+def test_limit_and_top_k_cut_and_zero_is_nothing(shelf):
+    every = texts(shelf.search("tea", user_id="ana"))
+    assert (
+        texts(shelf.search("tea", user_id="ana", limit=2))
+        == texts(shelf.search("tea", user_id="ana", top_k=2))
+        == every[:2]
+    )
+    assert texts(shelf.search("tea", limit=0)) == []
+
+
+def test_one_hundred_results_are_the_default(memory):
+    memory.add(
+        [{"role": "user", "content": f"Tea number {n}"} for n in range(130)], user_id="ana", infer=False
+    )
+    assert len(texts(memory.search("tea", user_id="ana"))) == 100
+    assert len(texts(memory.search("tea", user_id="ana", limit=1000))) == 130
+
+
+def test_a_filtered_search_is_never_short_of_matches(memory):
+    memory.add(
+        [{"role": "user", "content": f"Likes green tea {n}"} for n in range(200)], user_id="ana", infer=False
+    )
+    memory.add(
+        [{"role": "user", "content": f"Owns boat {n}"} for n in range(5)],
+        user_id="ana",
+        metadata={"rare": True},
+        infer=False,
+    )
+    found = memory.search("green tea", user_id="ana", limit=5, filters={"rare": True})
+    assert sorted(texts(found)) == [f"Owns boat {n}" for n in range(5)]
+    assert (
+        len(texts(memory.search("green tea", user_id="ana", limit=3, filters={"metadata": {"rare": True}})))
+        == 3
+    )
+
+
+class Blind(HashEmbedder):
+    """Sees no likeness between any query and any document."""
+
+    def embed(self, texts, *, kind="document"):
+        rows = super().embed(["same"] * len(texts))
+        return rows if kind == "document" else -rows
+
+
+def test_words_alone_are_enough_to_be_found(memory_factory):
+    memory = memory_factory(embedder=Blind())
+    memory.add("The door code is 4711", user_id="ana", infer=False)
+    memory.add("Likes tea", user_id="ana", infer=False)
+    best = memory.search("4711", user_id="ana", explain=True)["results"][0]
+    assert best["memory"] == "The door code is 4711"
+    assert best["score_details"]["semantic_score"] == 0 < best["score_details"]["keyword_score"]
+
+
+def test_meaning_alone_is_enough_to_be_found(shelf):
+    class Same(HashEmbedder):
+        def embed(self, texts, *, kind="document"):
+            return super().embed(["Likes green tea" if text == "¿¡" else text for text in texts], kind=kind)
+
+    shelf._embedder = Same()
+    best = shelf.search("¿¡", user_id="ana", explain=True)["results"][0]
+    assert (best["memory"], best["score_details"]["keyword_score"]) == ("Likes green tea", 0)
+    assert best["score"] == pytest.approx(1)
+
+
+def test_a_file_of_another_embedder_is_searched_by_words_and_never_mixed(memory_factory):
+    with memory_factory(new_id=counting_ids()) as first:
+        first.add("Likes green tea", user_id="ana", infer=False)
+    other = memory_factory(embedder=HashEmbedder(32), new_id=counting_ids("other-"))
+    other.add("Owns a green car", user_id="ana", infer=False)
+    other.add("Skis in winter", user_id="ana", infer=False)
+    found = other.search("green", user_id="ana", explain=True)["results"]
+    assert {item["memory"] for item in found} == {"Likes green tea", "Owns a green car"}
+    assert {item["score_details"]["semantic_score"] for item in found} == {0}
+    other.update("other-1", metadata={"a": 1})
+    other.update("id-1", text="Likes black coffee")
+    assert texts(other.search("coffee")) == ["Likes black coffee"]
+    other.close()
+    back = memory_factory(new_id=counting_ids("back-"))
+    assert texts(back.search("coffee", user_id="ana"))[0] == "Likes black coffee"
+    back.add("Likes green tea", user_id="ana", infer=False)
+    found = back.search("green tea", user_id="ana", explain=True)["results"]
+    assert found[0]["memory"] == "Likes green tea"
+    assert found[0]["score_details"]["semantic_score"] > 0.8
+    assert {item["memory"] for item in found} == {"Likes green tea", "Owns a green car"}
+
+
+@pytest.mark.parametrize("query", ["wi-fi", "the wi-fi, or what?", "绿茶", "O'Brien", "not or and", "C++"])
+def test_the_words_of_a_query_are_asked_as_they_are(memory, query):
+    said = ["Has wi-fi at home", "Has wifi", "喜欢喝绿茶", "Knows O'Brien", "Is not here or there", "Writes C++"]
+    memory.add([{"role": "user", "content": text} for text in said], user_id="ana", infer=False)
+    matching = dict(memory._store.keyword_matches(query, EVERYTHING, 10))
+    found = memory.search(query, explain=True)["results"]
+    assert matching
+    assert sum(item["score_details"]["keyword_score"] > 0 for item in found) == len(matching)
+    assert max(item["score_details"]["keyword_score"] for item in found) == pytest.approx(
+        score_one(1, None, max(matching.values())).keyword
+    )
+
+
+def test_searching_an_empty_file_and_an_empty_scope_finds_nothing(memory):
+    assert memory.search("tea") == {"results": []}
+    memory.add("Likes tea", user_id="ana", infer=False)
+    assert memory.search("tea", user_id="bob") == {"results": []}
+    assert memory.search("tea", filters={"created_at": {"gte": "2026-07-20", "lte": "2026-07-10"}}) == {
+        "results": []
+    }
+
+
+words = st.sampled_from(["tea", "green", "car", "dog", "rome", "likes"])
+phrases = st.lists(words, min_size=1, max_size=4).map(" ".join)
+
+
+@settings(max_examples=20, deadline=None)
+@given(st.lists(phrases, max_size=15), phrases, st.integers(1, 6))
+def test_every_score_is_that_of_its_parts_and_a_limit_only_cuts(said, query, limit):
+    clock = FrozenClock()
+    with Memory(":memory:", embedder=HashEmbedder(), clock=clock) as memory:
+        if said:
+            memory.add([{"role": "user", "content": text} for text in said], user_id="ana", infer=False)
+        every = memory.search(query, explain=True)["results"]
+        assert sorted(item["memory"] for item in every) == sorted(said)
+        embedder = HashEmbedder()
+        for item in every:
+            cosine = float((embedder.embed([query]) @ embedder.embed([item["memory"]]).T)[0, 0])
+            assert item["score_details"]["semantic_score"] == pytest.approx(
+                score_one(1, cosine, None).score, abs=1e-5
+            )
+            assert (item["score_details"]["keyword_score"] > 0) == bool(
+                set(query.split()) & set(item["memory"].split())
+            )
+        assert memory.search(query, explain=True, limit=limit)["results"] == every[:limit]
