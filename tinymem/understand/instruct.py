@@ -1,7 +1,7 @@
 """Writing with a chat model: facts from a conversation, decisions about memories, a record of a task.
 
 Any `Llm` serves: it is told by a prompt file and held by a grammar made for the call, so that its reply
-can always be read and applied. What it claims is checked against the words that it read (`evidence`);
+can always be read and applied. What it claims is checked against the words that it read (`claims`);
 a reply that was cut off is asked for again in smaller parts, never taken as "nothing found".
 
 Must never let a model invent: neither an id, nor a name or number that stands nowhere.
@@ -29,11 +29,10 @@ from tinymem.types import (
     Role,
     Span,
 )
+from tinymem.understand.claims import in_house_style, objection, says_more
 from tinymem.understand.dialogue import Piece, windows
-from tinymem.understand.evidence import names, unsupported
 from tinymem.understand.grammar import decision_bytes, decision_grammar, facts_grammar, facts_room
 from tinymem.understand.prompts import PROMPT_VERSION, load_prompt
-from tinymem.understand.terms import numbers, words
 from tinymem.understand.transcript import render_transcript
 
 __all__ = ["PROMPT_VERSION", "LlmExtractor", "LlmReconciler", "summarise_procedure"]
@@ -42,12 +41,6 @@ REPLY_TOKENS = 1024
 """Room for one reply: some twenty facts. At most a quarter of a small context."""
 MEMORY_LENGTH = 600  # characters of a memory that a prompt shows; a longer one is never rewritten
 TEXT_BYTES = 400  # of a memory's new text at most
-SUBJECT = re.compile(
-    r"""^the\ (?:user|assistant)(?:['’]s)?\s+
-    | ^(?:user|assistant)(?:['’]s\s+|\s+(?=(?:is|was|has|did|will|can)\b|[a-z]{2,}s\b))""",
-    re.IGNORECASE | re.VERBOSE,
-)
-ABBREVIATED = re.compile(r"(?:\.\w+|\b(?:Inc|Ltd|Co|Jr|Sr|St|etc))\.$")
 THOUGHT = re.compile(r"^\s*<think>.*?</think>", re.DOTALL)
 
 
@@ -100,7 +93,7 @@ class LlmExtractor:
         rejected: list[Rejection] = []
         for reading in self._readings(messages, about, today):
             for piece, context, text in self._read_all(reading, messages):
-                reason = unsupported(text, context)
+                reason = objection(text, context)
                 if reason is not None:
                     rejected.append(Rejection(text, reason, piece.index))
                     continue
@@ -153,7 +146,7 @@ class LlmExtractor:
             ]
         if found is None:
             raise ReplyError(_complaint(self._llm, reply, room))
-        texts = [(sources[number], _in_house_style(text)) for number, text in found]
+        texts = [(sources[number], in_house_style(text)) for number, text in found]
         return [(pieces[place], _said(pieces[: place + 1]), text) for place, text in texts if text]
 
 
@@ -271,15 +264,6 @@ def _said(pieces: Sequence[Piece]) -> str:
     return "\n".join(f"{piece.message.name or ''} {piece.message.content}".strip() for piece in pieces)
 
 
-def _in_house_style(text: str) -> str:
-    """Return a fact in one line, without a subject that means the user, a capital first, no full stop."""
-    line = " ".join(text.split())
-    line = SUBJECT.sub("", line, count=1)
-    if line.endswith(".") and not line.endswith("..") and not ABBREVIATED.search(line):
-        line = line[:-1]
-    return line[:1].upper() + line[1:]
-
-
 def _parsed_facts(reply: Reply, ids: int) -> list[tuple[int, str]] | None:
     """Return (id, text) of each fact; None if the reply was cut off or is no such list."""
     found = _parsed_object(reply)
@@ -330,28 +314,17 @@ def _settled(fact: Fact, shown: Sequence[tuple[Record, str]], answer: dict[str, 
         return Decision("ADD", fact)
     record, old = shown[answer["memory"]]
     if event == "NONE":
-        return Decision("ADD", fact) if _says_more(fact.text, old) else Decision("NONE", fact, record)
+        return Decision("ADD", fact) if says_more(fact.text, old) else Decision("NONE", fact, record)
     if event == "DELETE":
-        if _says_more(fact.text, old):
+        if says_more(fact.text, old):
             return Decision("UPDATE", fact, record, fact.text)
         return Decision("DELETE", fact, record)
-    text = _in_house_style(answer["text"])
-    if (
-        unsupported(text, f"{fact.text}\n{old}")
-        or unsupported(fact.text, text)
-        or _says_more(fact.text, text)
-    ):
+    text = in_house_style(answer["text"])
+    if objection(text, f"{fact.text}\n{old}") or objection(fact.text, text) or says_more(fact.text, text):
         text = fact.text
     if text.casefold() == old.casefold():
         return Decision("NONE", fact, record)
     return Decision("UPDATE", fact, record, text)
-
-
-def _says_more(fact: str, memory: str) -> bool:
-    """Return whether the fact has a name or a number that the memory has not."""
-    known = set(words(memory))
-    named = {word for name in names(fact) for word in words(name)}
-    return bool(named - known or numbers(fact) - numbers(memory, parts=True))
 
 
 def _clipped(text: str) -> str:
