@@ -1,0 +1,158 @@
+"""The only place that loads onnxruntime and tokenizers, and where what they raise becomes ours.
+
+Must never import onnxruntime before ORT_DISABLE_TELEMETRY is set: on import it would write a device id
+and a database below the home folder, and look up a host some seconds later.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tinymem.engines.catalog import compare_files
+from tinymem.engines.tokens import TextCutter, Tokens, padded
+from tinymem.errors import EmbeddingError, EngineError, ModelFileError
+
+MOST_THREADS = 4
+"""More threads than this mostly wait for each other on matrices of this size."""
+
+INPUTS = ("input_ids", "attention_mask", "token_type_ids")
+INTEGERS = {"tensor(int64)": np.int64, "tensor(int32)": np.int32}
+USUAL_OUTPUTS = ("sentence_embedding", "last_hidden_state", "token_embeddings")
+
+Array = NDArray[Any]
+
+
+def default_threads() -> int:
+    """Return how many threads one call uses: the cores this process may use, at most MOST_THREADS."""
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return min(MOST_THREADS, cores)
+
+
+@contextmanager
+def mapped_errors(ours: type[EngineError], message: str) -> Iterator[None]:
+    """Turn whatever the block raises into one of our errors; errors of ours pass."""
+    try:
+        yield
+    except (EngineError, MemoryError):
+        raise
+    except Exception as problem:  # both libraries raise bare Exceptions
+        reason = str(problem).strip().partition("\n")[0]
+        raise ours(f"{message} ({reason})") from problem
+
+
+def import_runtime() -> Any:
+    """Return the onnxruntime module, imported without its telemetry."""
+    os.environ["ORT_DISABLE_TELEMETRY"] = "1"
+    import onnxruntime
+
+    return onnxruntime
+
+
+@dataclass(frozen=True)
+class Session:
+    """A loaded graph with its tokenizer: what it takes, what it gives, and what of that is per token."""
+
+    name: str
+    runner: Any
+    cutter: TextCutter
+    inputs: Mapping[str, type[Any]]
+    outputs: Sequence[str]
+    per_token: frozenset[str]
+    padding: int
+
+    def run(self, rows: Sequence[Tokens]) -> tuple[dict[str, Array], NDArray[np.int64]]:
+        """Return the outputs by name, batch axis first, and the mask, int64 (rows, longest).
+
+        Raises:
+            EmbeddingError: the graph failed, or its numbers are not finite.
+        """
+        feed = padded(rows, self.padding)
+        mask = feed["attention_mask"]
+        wanted = {name: feed[name].astype(dtype, copy=False) for name, dtype in self.inputs.items()}
+        with mapped_errors(EmbeddingError, f"{self.name} failed on a batch of {mask.shape} tokens"):
+            arrays = self.runner.run(list(self.outputs), wanted)
+        if not all(np.isfinite(array).all() for array in arrays):
+            raise EmbeddingError(
+                f"{self.name} computed numbers that are not finite: its file is damaged, or unfit for this"
+            )
+        return dict(zip(self.outputs, arrays, strict=True)), mask
+
+
+def load_session(folder: Path, manifest: Mapping[str, Any], threads: int) -> Session:
+    """Load a model folder's graph and tokenizer; the digests its manifest lists are compared meanwhile.
+
+    Raises:
+        ModelFileError: a file is damaged, of another kind, or not the one the manifest means.
+    """
+    listed = manifest.get("files", {})
+    used = {name: listed[name] for name in (manifest["model"], manifest["tokenizer"]) if name in listed}
+    with ThreadPoolExecutor(1) as pool:  # hashing and loading both let go of the GIL
+        compared = pool.submit(compare_files, folder, used)
+        try:
+            runner = load_graph(folder / manifest["model"], threads)
+            tokenizer, padding = load_tokenizer(folder / manifest["tokenizer"])
+        finally:
+            compared.result()  # a wrong digest explains a failed load best
+    inputs, outputs, per_token = signature(runner, manifest, folder)
+    most = manifest["max_tokens"]
+    cutter = TextCutter(tokenizer, most, manifest.get("max_first_tokens", most // 2))
+    return Session(folder.name, runner, cutter, inputs, outputs, per_token, padding)
+
+
+def load_graph(path: Path, threads: int) -> Any:
+    """Return an onnxruntime session on the CPU."""
+    runtime = import_runtime()
+    options = runtime.SessionOptions()
+    options.intra_op_num_threads = threads
+    options.inter_op_num_threads = 1
+    options.log_severity_level = 4  # only what is fatal: every error is raised as well
+    # Waiting threads that spin halve the speed as soon as anything else wants the cores.
+    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+    # Without VNNI, x64 adds pairs of int8 products in 16 bits, which overflow: take the exact way there.
+    options.add_session_config_entry("session.x64quantprecision", "1")
+    with mapped_errors(
+        ModelFileError, f"{path} cannot be loaded: it is damaged, or no model for onnxruntime"
+    ):
+        return runtime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+
+
+def load_tokenizer(path: Path) -> tuple[Any, int]:
+    """Return a tokenizer and the id it pads with."""
+    from tokenizers import Tokenizer
+
+    with mapped_errors(ModelFileError, f"{path} cannot be read as a tokenizer: export or fetch it again"):
+        tokenizer = Tokenizer.from_str(path.read_text(encoding="utf-8"))
+    return tokenizer, (tokenizer.padding or {}).get("pad_id", 0)
+
+
+def signature(
+    runner: Any, manifest: Mapping[str, Any], folder: Path
+) -> tuple[dict[str, type[Any]], list[str], frozenset[str]]:
+    """Return the graph's inputs with their types, the outputs that are wanted, and those given per token."""
+    inputs = {one.name: INTEGERS.get(one.type) for one in runner.get_inputs()}
+    strange = [name for name, dtype in inputs.items() if name not in INPUTS or dtype is None]
+    if strange or "input_ids" not in inputs:
+        raise ModelFileError(
+            f"the graph in {folder} takes {', '.join(inputs)}; only integers called {', '.join(INPUTS)} "
+            "can be given: export it as a text encoder"
+        )
+    given = {one.name: one.shape for one in runner.get_outputs()}
+    usual = [name for name in USUAL_OUTPUTS if name in given] or list(given)
+    outputs = list(manifest.get("outputs") or usual[:1])
+    missing = [name for name in outputs if name not in given]
+    if missing:
+        raise ModelFileError(
+            f"the graph in {folder} gives {', '.join(given)}, not {missing[0]!r}: export it again"
+        )
+    axis = next(one.shape[1] for one in runner.get_inputs() if one.name == "input_ids")
+    per_token = frozenset(name for name in outputs if len(given[name]) == 3 or axis in given[name][1:2])
+    return {name: dtype for name, dtype in inputs.items() if dtype}, outputs, per_token
