@@ -9,10 +9,11 @@ POSIX locks belong to the process, and closing a second handle on the file would
 from __future__ import annotations
 
 import os
+import random
 import stat
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 import apsw
 import sqlite_vec
@@ -74,15 +75,37 @@ def connect(path: str, *, busy_timeout_s: float = 5.0) -> apsw.Connection:
     with mapped_errors(path):
         if path != ":memory:":
             _refuse_unusable(path)
+        log_is_left_over = os.path.exists(os.path.realpath(path) + "-wal")
         connection = apsw.Connection(path)
         try:
             _prepare(connection, path, busy_timeout_s)
         except BaseException:
-            # Not even a left-over -wal is folded into a file that we refuse.
-            connection.config(apsw.SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1)
+            # A file that we refuse stays as it is: its log is neither folded in nor left behind by us.
+            connection.config(apsw.SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, int(log_is_left_over))
             connection.close()
             raise
     return connection
+
+
+def disconnect(connection: apsw.Connection) -> None:
+    """Close a connection; the last one of all processes folds the write-ahead log into the file.
+
+    When two close at the same moment, each can take the other for still open, and the log stays. So who
+    still sees one opens and closes once more, a little later than the other.
+    """
+    path, log = connection.filename, connection.filename_wal
+    connection.close()
+    for _ in range(2):
+        if not log or not os.path.exists(log):
+            return
+        time.sleep(random.uniform(0, 0.003))
+        # Whatever goes wrong here, nothing is lost: whoever opens the file next reads the log.
+        with suppress(apsw.Error):
+            again = apsw.Connection(path, flags=apsw.SQLITE_OPEN_READWRITE)
+            try:
+                again.pragma("user_version")
+            finally:
+                again.close()
 
 
 def _prepare(connection: apsw.Connection, path: str, busy_timeout_s: float) -> None:

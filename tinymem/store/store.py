@@ -7,19 +7,18 @@ here knows a model: vectors come in as arrays, texts as they are.
 
 from __future__ import annotations
 
-import contextlib
 import json
 import os
 import threading
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any, Literal
 
 import apsw
 
 from tinymem.errors import StoreError
 from tinymem.store import care, timeline, writing
-from tinymem.store.connect import connect, mapped_errors
+from tinymem.store.connect import connect, disconnect, mapped_errors
 from tinymem.store.filters import Where
 from tinymem.store.matches import find_matches
 from tinymem.store.rows import RECORD_SQL, parse_row, parse_vector
@@ -237,7 +236,7 @@ class Store:
         with self._writing() as connection:
             writing.erase_everything(connection)
         # While another process reads, the space is not given back to the disk but used again later.
-        with self._open() as connection, contextlib.suppress(apsw.BusyError):
+        with self._open() as connection, suppress(apsw.BusyError):
             connection.execute("VACUUM")
 
     def close(self) -> None:
@@ -245,6 +244,6 @@ class Store:
         if os.getpid() != self._process:
             return  # the connection is the parent's; closing it here would end the parent's locks
         with self._lock, mapped_errors(self.path):
-            if self._connection is not None:
-                self._connection.close()
-                self._connection = None
+            connection, self._connection = self._connection, None
+            if connection is not None:
+                disconnect(connection)

@@ -15,11 +15,11 @@ import apsw
 
 @contextmanager
 def transaction(connection: apsw.Connection, mode: Literal["IMMEDIATE", "DEFERRED"]) -> Iterator[None]:
-    """Run the block in one transaction: IMMEDIATE to write, DEFERRED to read one state."""
+    """Run the block in one transaction: IMMEDIATE to write, DEFERRED to read, which never commits."""
     try:
         connection.execute(f"BEGIN {mode}")
         yield
-        connection.execute("COMMIT")
+        connection.execute("COMMIT" if mode == "IMMEDIATE" else "ROLLBACK")
     except BaseException:
         # SQLite itself rolls back after some errors (disk full, input/output).
         if connection.in_transaction:
