@@ -99,6 +99,7 @@ def build_gguf(
     n_ctx: int = 4096,
     filler: int = 0,
     spread: float = 1.0,
+    causal: bool = True,
 ) -> Path:
     """Write a random llama model of the family to the path.
 
@@ -114,6 +115,7 @@ def build_gguf(
         n_ctx: tokens that the file says it was trained for.
         filler: tokens to add to the vocabulary, to make it as large as a real one.
         spread: standard deviation of the embeddings; NaN makes a broken model.
+        causal: False is an encoder's attention, which sees what comes after.
     """
     shape = FAMILIES[family]
     writer = gguf.GGUFWriter(str(path), "llama")
@@ -123,6 +125,7 @@ def build_gguf(
     writer.add_block_count(layers)
     writer.add_feed_forward_length(inner)
     writer.add_head_count(heads)
+    writer.add_causal_attention(causal)
     writer.add_layer_norm_rms_eps(1e-5)
     vocabulary = _write_vocabulary(writer, shape, filler)
     if template is not None:

@@ -301,20 +301,26 @@ def test_the_callers_prompt_replaces_ours():
 
 def test_a_long_procedure_is_recorded_in_parts():
     talk = [user(f"Step {n}: " + "turn the wheel a little " * 30) for n in range(12)]
-    llm = ScriptedLlm([f"part {n}" for n in range(9)], n_ctx=1024)
+    llm = ScriptedLlm([f"wheel turned {n}" for n in range(9)], n_ctx=1024)
     record_ = summarise_procedure(llm, talk).split("\n\n")
-    assert record_ == [f"part {n}" for n in range(len(record_))]
+    assert record_ == [f"wheel turned {n}" for n in range(len(record_))]
     assert len(record_) > 2
     told = "".join(prompt[1].content for prompt in llm.prompts)
     assert all(f"Step {n}:" in told for n in range(12))
 
 
 def test_a_record_that_is_cut_off_is_written_in_halves_or_not_at_all():
-    talk = [user("One"), user("Two")]
-    assert summarise_procedure(ScriptedLlm([Reply("half a", True), "a", "b"]), talk) == "a\n\nb"
-    for useless in (Reply("half a", True), Reply(" ")):
+    talk = [user("Step one"), user("Step two")]
+    replies = [Reply("Step o", True), "Did step one", "Did step two"]
+    assert summarise_procedure(ScriptedLlm(replies), talk) == "Did step one\n\nDid step two"
+    for useless in (Reply("Step o", True), Reply(" "), Reply("Lorem ipsum dolor")):
         with pytest.raises(ReplyError):
-            summarise_procedure(ScriptedLlm([useless]), [user("One")])
+            summarise_procedure(ScriptedLlm([useless]), talk[:1])
+
+
+def test_control_characters_are_no_part_of_a_record():
+    llm = ScriptedLlm(["1. Opened\x1b[0m the\x00 door\n\t2. Went in"])
+    assert summarise_procedure(llm, [user("Open the door")]) == "1. Opened[0m the door\n\t2. Went in"
 
 
 # --- noise ------------------------------------------------------------------------------------
@@ -343,6 +349,12 @@ def test_from_noise_nothing_invented_is_stored_and_every_decision_can_be_applied
     assert len(written) == len(set(written))
     assert "r" not in written
     assert all(d.target in near for d in decisions if d.event != "ADD")
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_noise_is_no_record_of_a_procedure(noise_gguf, family):
+    with LlamaCpp(noise_gguf(family)) as llm, pytest.raises(ReplyError):
+        summarise_procedure(llm, [user("Open the garden door"), assistant("The door is open")])
 
 
 def test_a_real_model_runs_a_long_conversation_in_a_small_context(noise_gguf):

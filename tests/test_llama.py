@@ -59,6 +59,12 @@ def test_a_damaged_file_is_refused_on_first_use(noise_gguf, tmp_path, share):
         llm.count_tokens(TALK)
 
 
+def test_a_model_that_only_reads_is_refused(noise_gguf):
+    llm = LlamaCpp(noise_gguf("chatml", causal=False))
+    with pytest.raises(ModelFileError, match="a llama model, which cannot write"):
+        llm.count_tokens(TALK)
+
+
 def test_construction_loads_neither_the_model_nor_its_runtime(noise_gguf):
     code = (
         "import sys; from tinymem.engines.llama import LlamaCpp; "

@@ -60,7 +60,8 @@ NOON = datetime(2026, 5, 1, 12, tzinfo=timezone.utc)
 
 def asked(kind):
     """Return the prompts that a call of this kind sends."""
-    llm = ScriptedLlm(['{"facts": []}'] if "extract" in kind else ['{"event": "ADD"}'])
+    replies = {"reconcile": '{"event": "ADD"}', "procedure": "Iris will look up the tides"}
+    llm = ScriptedLlm([replies.get(kind, '{"facts": []}')])
     if kind == "extract_user":
         LlmExtractor(llm).extract(TALK, ["user"], date(2026, 5, 1))
     elif kind == "extract_agent":

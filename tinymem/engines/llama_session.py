@@ -99,10 +99,18 @@ class LlamaSession:
                 f"llama.cpp cannot load {path}: {_complaint()}; is the file complete, and is it of a "
                 "kind that the installed llama-cpp-python knows?"
             )
-        if not self._c.llama_model_has_decoder(model) or self._c.llama_model_has_encoder(model):
+        encodes = self._c.llama_model_has_encoder(model) or not self._c.llama_model_has_decoder(model)
+        kind = self._metadata(model, "general.architecture")
+        if encodes or self._metadata(model, f"{kind}.attention.causal") == "false":
             self._c.llama_model_free(model)
-            raise ModelFileError(f"{path} is no chat model: it has an encoder; pass a decoder-only GGUF")
+            raise ModelFileError(f"{path} holds a {kind} model, which cannot write text; pass a chat model")
         return model
+
+    def _metadata(self, model: Any, key: str) -> str:
+        """Return a short value that the file holds under a key, "" if it holds none."""
+        room = ctypes.create_string_buffer(128)
+        self._c.llama_model_meta_val_str(model, key.encode(), room, len(room))
+        return room.value.decode("utf-8", "replace")
 
     def _make_context(self, n_ctx: int, threads: int, batch_threads: int) -> Any:
         """Return a fresh context of the model."""

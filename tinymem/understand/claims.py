@@ -43,6 +43,11 @@ def objection(text: str, said: str) -> str | None:
     return None
 
 
+def shares_words(text: str, said: str) -> bool:
+    """Return whether a longer text in its own words has anything to do with what was said."""
+    return _share_said(text, said) > 0.1  # noise has 0, a summary in the same language 0.3 and more
+
+
 def says_more(fact: str, memory: str) -> bool:
     """Return whether the fact has a name or a number that the memory has not."""
     known = set(words(memory))

@@ -29,7 +29,7 @@ from tinymem.types import (
     Role,
     Span,
 )
-from tinymem.understand.claims import in_house_style, objection, says_more
+from tinymem.understand.claims import in_house_style, objection, says_more, shares_words
 from tinymem.understand.dialogue import Piece, windows
 from tinymem.understand.grammar import decision_bytes, decision_grammar, facts_grammar, facts_room
 from tinymem.understand.prompts import PROMPT_VERSION, load_prompt
@@ -42,6 +42,7 @@ REPLY_TOKENS = 1024
 MEMORY_LENGTH = 600  # characters of a memory that a prompt shows; a longer one is never rewritten
 TEXT_BYTES = 400  # of a memory's new text at most
 THOUGHT = re.compile(r"^\s*<think>.*?</think>", re.DOTALL)
+CONTROLS = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 
 
 @dataclass(frozen=True)
@@ -224,7 +225,7 @@ def summarise_procedure(llm: Llm, messages: Sequence[Message], prompt: str | Non
     A conversation too long for the model's context is recorded in parts, one after the other.
 
     Raises:
-        ReplyError: the model's record of a single message was cut off or is empty.
+        ReplyError: the model's record of a single message is cut off, empty, or about something else.
         ConfigError: the model's context has no room for the prompt.
     """
     instructions = Message("system", load_prompt("procedure.txt") if prompt is None else prompt)
@@ -236,8 +237,9 @@ def summarise_procedure(llm: Llm, messages: Sequence[Message], prompt: str | Non
     def recorded(part: Sequence[Message]) -> list[str]:
         room = llm.n_ctx - llm.count_tokens(asked(part))
         reply = llm.complete(asked(part), grammar=None, max_tokens=room)
-        text = THOUGHT.sub("", reply.text).strip()
-        if text and not reply.truncated:
+        text = CONTROLS.sub("", THOUGHT.sub("", reply.text)).strip()
+        related = prompt is not None or shares_words(text, render_transcript(part))
+        if text and related and not reply.truncated:
             return [text]
         if len(part) == 1:
             raise ReplyError(_complaint(llm, reply, room))
