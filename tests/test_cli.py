@@ -256,8 +256,8 @@ def test_check_reports_problems_with_1(run: Run, tea: str, monkeypatch: pytest.M
 def test_the_program_can_be_piped_into_head(tmp_path: Path) -> None:
     file = tmp_path / "many.db"
     with Memory(file) as memory:
-        words = [{"role": "user", "content": f"{number} " + "word " * 300} for number in range(100)]
-        memory.add(words, user_id="ana", infer=False)
+        for number in range(3):  # far more than a pipe holds
+            memory.add(f"{number} " + "word " * 19_000, user_id="ana", infer=False)
     line = f'"{sys.executable}" -m tinymem.apps.cli list --db "{file}" | head -n 1'
     done = subprocess.run(
         ["bash", "-o", "pipefail", "-c", line], capture_output=True, text=True, env=environment(), check=False

@@ -47,10 +47,10 @@ with Memory(database, llm=gguf, n_ctx=2048) as memory:
         memory.add("I play the cello.", user_id="bo")
     except ReplyError:
         pass  # this model's weights are noise: any end will do, but for a connection
-time.sleep(float(os.environ["LINGER_S"]))  # a telemetry thread would wake up some seconds later
+time.sleep(float(os.environ["LINGER_S"]))  # a telemetry thread starts its lookups after a moment
 """
 
-LINGER_S = 6
+LINGER_S = 3
 
 
 @dataclass(frozen=True)
