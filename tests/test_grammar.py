@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from tests.gguf_builder import build_gguf
 from tinymem.engines.llama import LlamaCpp
-from tinymem.engines.llama_session import LlamaSession, _Grammar
+from tinymem.engines.llama_session import LlamaSession
 from tinymem.types import Message
 from tinymem.understand.grammar import decision_bytes, decision_grammar, facts_grammar, facts_room
 
@@ -32,7 +32,7 @@ def accepts(tmp_path_factory):
     byte_tokens = {session._bytes_of(token): token for token in range(3, 259)}
 
     def check(grammar, text):
-        rules = _Grammar(session._c, session._vocab, session.n_vocab, grammar)
+        rules = session.grammar(grammar)
         try:
             for byte in text.encode():
                 token = byte_tokens[bytes([byte])]

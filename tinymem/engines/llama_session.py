@@ -86,6 +86,7 @@ class LlamaSession:
         self.n_ctx = int(self._c.llama_n_ctx(self._context))
         self.n_vocab = int(self._c.llama_vocab_n_tokens(self._vocab))
         self.evaluated = 0
+        self._ends = [t for t in range(self.n_vocab) if self._c.llama_vocab_is_eog(self._vocab, t)]
         self._held: list[int] = []  # tokens whose keys and values are in the context, in order
 
     def _load(self, path: str, gpu_layers: int) -> Any:
@@ -183,7 +184,7 @@ class LlamaSession:
                 token = pick(logits, rules, lambda token: text.goes_on(self._bytes_of(token)))
                 if token is None:
                     break
-                if self._c.llama_vocab_is_eog(self._vocab, token):
+                if token in self._ends:
                     return text.whole(), False
                 text.add(self._bytes_of(token))
                 if rules is not None:
@@ -238,13 +239,17 @@ class LlamaSession:
             count = self._c.llama_token_to_piece(self._vocab, token, room, len(room), 0, False)
         return room.raw[:count]
 
+    def grammar(self, source: str) -> _Grammar:
+        """Return the state of a grammar before anything is written; to be closed."""
+        return _Grammar(self._c, self._vocab, self.n_vocab, self._ends, source)
+
     @contextmanager
     def _opened(self, grammar: str | None) -> Iterator[_Grammar | None]:
         """Give the grammar's state for one reply, None for no grammar."""
         if grammar is None:
             yield None
             return
-        rules = _Grammar(self._c, self._vocab, self.n_vocab, grammar)
+        rules = self.grammar(grammar)
         try:
             yield rules
         finally:
@@ -259,14 +264,14 @@ class LlamaSession:
 class _Grammar:
     """How far a reply has come in a grammar, and what may follow."""
 
-    def __init__(self, library: Any, vocab: Any, n_vocab: int, source: str) -> None:
+    def __init__(self, library: Any, vocab: Any, n_vocab: int, ends: list[int], source: str) -> None:
         self._c = library
         self._state = library.llama_sampler_init_grammar(vocab, source.encode("utf-8"), b"root")
         if not self._state:
             raise ConfigError(f"the grammar is no valid GBNF with a root rule: {source[:200]!r}")
         self._rows = np.zeros(n_vocab, dtype=[("id", np.int32), ("logit", np.float32), ("p", np.float32)])
         self._rows["id"] = np.arange(n_vocab)
-        self._ends = [token for token in range(n_vocab) if library.llama_vocab_is_eog(vocab, token)]
+        self._ends = ends
 
     def allows(self, token: int) -> bool:
         """Return whether the token may follow."""
@@ -341,10 +346,10 @@ class _Pick:
         if not np.isfinite(allowed).any():
             raise ReplyError("the model computes no numbers (NaN): its file is damaged or badly quantised")
         if rules is not None:
-            best = int(allowed.argmax())
-            # Asking about one token is fast, about a whole vocabulary slow, and the best is mostly allowed.
-            if self._temperature == 0 and rules.allows(best) and goes_on(best):
-                return best
+            # Asking about one token takes microseconds, about a vocabulary of 128,000 a sixth of a second.
+            for token in _likeliest(allowed) if self._temperature == 0 else ():
+                if rules.allows(token) and goes_on(token):
+                    return token
             allowed = rules.masked(allowed)
         while np.isfinite(allowed).any():
             token = self._drawn(allowed)
@@ -358,6 +363,13 @@ class _Pick:
             return int(allowed.argmax())
         weights = np.exp((allowed - allowed.max()) / self._temperature, dtype=np.float64)
         return int(self._lot.choice(len(weights), p=weights / weights.sum()))
+
+
+def _likeliest(logits: Logits) -> list[int]:
+    """Return the few likeliest tokens, best first; of equals the lower number first."""
+    few = min(32, len(logits))
+    best = np.argpartition(-logits, few - 1)[:few]
+    return [int(token) for token in best[np.lexsort((best, -logits[best]))]]
 
 
 def _complaint() -> str:
