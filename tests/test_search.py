@@ -75,6 +75,24 @@ def test_a_score_is_the_same_with_any_limit_filter_and_company(shelf):
     assert score("green tea", user_id="ana") == score("green tea") == score("green tea", limit=1) == alone
 
 
+def test_a_score_is_the_same_with_any_limit_among_many_that_share_words(memory):
+    said = [
+        "green tea",
+        "tea",
+        "green car and tea and dog",
+        "car",
+        "black tea with milk",
+        "the dog likes tea",
+    ]
+    memory.add(
+        [{"role": "user", "content": f"{said[n % 6]} {n}"} for n in range(600)], user_id="ana", infer=False
+    )
+    many = {item["id"]: item["score"] for item in memory.search("green tea", limit=600)["results"]}
+    for limit in (1, 10, 100):
+        for item in memory.search("green tea", limit=limit)["results"]:
+            assert item["score"] == many[item["id"]]
+
+
 def test_limit_and_top_k_cut_and_zero_is_nothing(shelf):
     every = texts(shelf.search("tea", user_id="ana"))
     assert (
@@ -163,7 +181,14 @@ def test_a_file_of_another_embedder_is_searched_by_words_and_never_mixed(memory_
 
 @pytest.mark.parametrize("query", ["wi-fi", "the wi-fi, or what?", "绿茶", "O'Brien", "not or and", "C++"])
 def test_the_words_of_a_query_are_asked_as_they_are(memory, query):
-    said = ["Has wi-fi at home", "Has wifi", "喜欢喝绿茶", "Knows O'Brien", "Is not here or there", "Writes C++"]
+    said = [
+        "Has wi-fi at home",
+        "Has wifi",
+        "喜欢喝绿茶",
+        "Knows O'Brien",
+        "Is not here or there",
+        "Writes C++",
+    ]
     memory.add([{"role": "user", "content": text} for text in said], user_id="ana", infer=False)
     matching = dict(memory._store.keyword_matches(query, EVERYTHING, 10))
     found = memory.search(query, explain=True)["results"]

@@ -7,7 +7,7 @@ before any ranking, so a filtered search is never short of matches that exist.
 from __future__ import annotations
 
 from tinymem.recall.fuse import Scored, fuse
-from tinymem.store.filters import Where
+from tinymem.store.filters import Where, rows_where
 from tinymem.store.store import Store
 from tinymem.types import Hit, Vector
 
@@ -46,13 +46,19 @@ def search(
 
 
 def candidates(store: Store, query: str, vector: Vector | None, where: Where, limit: int) -> list[Scored]:
-    """Return the fused best of both sides, more than `limit` where there are more."""
+    """Return the fused best of both sides, more than `limit` where there are more.
+
+    What only one side found is scored on the other as well, so that a score never depends on the limit.
+    """
     pool = max(POOL_FACTOR * limit, POOL_LEAST)
     bm25s = dict(store.keyword_matches(query, where, pool))
     if vector is None:
         return fuse({}, bm25s)
     cosines = dict(store.nearest(vector, where, pool))
+    near = [row for row in cosines if row not in bm25s]
     cosines.update(store.similarities(vector, [row for row in bm25s if row not in cosines]))
+    if len(bm25s) == pool:  # there may be more that share words
+        bm25s.update(store.keyword_matches(query, rows_where(near), len(near)))
     return fuse(cosines, bm25s)
 
 

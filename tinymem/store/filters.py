@@ -11,7 +11,8 @@ All of it is pure, and a caller's value never becomes SQL text.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import json
+from collections.abc import Mapping, Sequence
 from datetime import date
 from typing import Any
 
@@ -27,6 +28,7 @@ __all__ = [
     "Where",
     "compile_filter",
     "parse_filter",
+    "rows_where",
     "scope_where",
     "unexpired_where",
     "where",
@@ -53,6 +55,11 @@ def scope_where(scope: Scope, *, user_or_agent: bool) -> Where:
     if user_or_agent and scope.user_id is not None and scope.agent_id is not None:
         parts[:2] = [f"({parts[0]} OR {parts[1]})"]
     return Where(" AND ".join(parts), tuple(ids.values())) if parts else EVERYTHING
+
+
+def rows_where(rowids: Sequence[int]) -> Where:
+    """Compile "one of these rows"."""
+    return Where("m.rowid IN (SELECT value FROM json_each(?))", (json.dumps(list(rowids)),))
 
 
 def unexpired_where(today: date) -> Where:
