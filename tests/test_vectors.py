@@ -1,0 +1,256 @@
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from tests.store_parts import EMBEDDER, add, commit, opened, random_unit, record, unit
+from tinymem.store import vectors
+from tinymem.store.filters import EVERYTHING, Where
+from tinymem.store.resident import ResidentVectors
+from tinymem.store.store import Store
+from tinymem.store.transaction import transaction
+from tinymem.store.vectors import VectorIndex
+from tinymem.types import Change, Scope, Vector
+
+EVEN = Where("m.user_id = ?", ("even",))
+
+
+def scoped(number: int, text: str | None = None) -> Any:
+    """Return memory number `number`, of user even or odd."""
+    return record(f"m{number}", text, scope=Scope(user_id="odd" if number % 2 else "even"))
+
+
+def brute_force(store: Store, vector: Vector, where: Where, limit: int) -> list[tuple[int, float]]:
+    """Compute the nearest from what the store says of every memory."""
+    wanted = {one.id for one in store.select(where)}
+    with store._open() as connection:
+        rowids = dict(connection.execute("SELECT id, rowid FROM memory").fetchall())
+    scored = [
+        (rowids[name], float(np.dot(stored.astype(np.float64), vector.astype(np.float64))))
+        for name in wanted
+        if (stored := store.vector_of(name)) is not None
+    ]
+    return sorted(scored, key=lambda pair: (-round(pair[1], 9), pair[0]))[:limit]
+
+
+def same(found: list[tuple[int, float]], expected: list[tuple[int, float]]) -> bool:
+    """Tell whether two rankings name the same rows with the same cosines."""
+    return [row for row, _ in found] == [row for row, _ in expected] and np.allclose(
+        [score for _, score in found], [score for _, score in expected], atol=1e-6
+    )
+
+
+@pytest.fixture
+def store() -> Iterator[Store]:
+    """A store of 60 memories with random vectors, half of them of user even."""
+    generator = np.random.default_rng(7)
+    with opened() as filled:
+        rows = [scoped(number) for number in range(60)]
+        add(filled, *rows, vectors=[random_unit(generator) for _ in rows])
+        yield filled
+
+
+@pytest.mark.parametrize("where", [EVERYTHING, EVEN, Where("m.user_id = ?", ("nobody",))])
+@pytest.mark.parametrize("limit", [0, 1, 7, 30, 1000])
+def test_the_nearest_are_those_of_plain_arithmetic(store: Store, where: Where, limit: int) -> None:
+    vector = random_unit(np.random.default_rng(1))
+    assert same(store.nearest(vector, where, limit), brute_force(store, vector, where, limit))
+
+
+def test_an_empty_file_has_no_nearest() -> None:
+    with opened() as store:
+        assert store.nearest(unit(1), EVERYTHING, 5) == []
+        assert store.similarities(unit(1), [1]) == {}
+        add(store, record("wordless"))
+        assert store.nearest(unit(1), EVERYTHING, 5) == []
+        assert store.vector_of("wordless") is None
+
+
+def test_equal_vectors_are_ordered_by_rowid_wherever_they_are_cut() -> None:
+    with opened() as store:
+        add(store, *(scoped(number) for number in range(40)), vectors=[unit(1, 2, 3)] * 40)
+        for limit in (1, 3, 39):
+            assert (
+                store.nearest(unit(1, 1), EVERYTHING, limit)
+                == store.nearest(unit(1, 1), EVERYTHING, 40)[:limit]
+            )
+        assert [rowid for rowid, _ in store.nearest(unit(1, 1), EVEN, 3)] == [1, 3, 5]
+
+
+def test_similarities_leave_out_what_has_no_vector(store: Store) -> None:
+    add(store, record("wordless"))
+    vector = random_unit(np.random.default_rng(2))
+    found = store.similarities(vector, [61, 5, 5, 3, 999])
+    assert sorted(found) == [3, 5]
+    assert found[5] == pytest.approx(float(store.vector_of("m4") @ vector), abs=1e-6)
+    assert store.similarities(vector, []) == {}
+    assert dict(store.nearest(vector, EVERYTHING, 100))[5] == found[5]
+
+
+def test_cosines_stay_between_minus_one_and_one() -> None:
+    with opened() as store:
+        add(store, scoped(0), scoped(1), vectors=[unit(1) * np.float32(1.0005), unit(-1)])
+        assert store.nearest(unit(1), EVERYTHING, 2) == [(1, 1.0), (2, -1.0)]
+
+
+def test_a_filter_is_asked_again_when_the_file_changed(store: Store) -> None:
+    assert len(store.nearest(unit(1), EVEN, 100)) == 30
+    store.apply(commit(Change("DELETE", before=scoped(0))))
+    assert len(store.nearest(unit(1), EVEN, 100)) == 29
+    store.apply(
+        commit(Change("UPDATE", before=scoped(1), after=replace(scoped(1), scope=Scope(user_id="even"))))
+    )
+    assert len(store.nearest(unit(1), EVEN, 100)) == 30
+
+
+def test_equal_parameters_of_different_types_are_different_filters(store: Store) -> None:
+    asked = "typeof(?) = 'integer'"
+    assert len(store.nearest(unit(1), Where(asked, (1,)), 100)) == 60
+    assert store.nearest(unit(1), Where(asked, (1.0,)), 100) == []
+
+
+def test_another_process_commits_are_followed(tmp_path: Path) -> None:
+    """Two Stores on one file share nothing but the file, as two processes do."""
+    path = tmp_path / "memory.db"
+    with opened(path) as reader, opened(path) as writer:
+        assert reader.nearest(unit(1), EVERYTHING, 9) == []
+        add(writer, scoped(0), scoped(1), vectors=[unit(1), unit(0, 1)])
+        assert reader.nearest(unit(1), EVERYTHING, 9) == [(1, 1.0), (2, 0.0)]
+        writer.apply(commit(Change("UPDATE", before=scoped(0), after=scoped(0, "New"), vector=unit(0, 0, 1))))
+        writer.apply(commit(Change("DELETE", before=scoped(1))))
+        add(writer, scoped(2), vectors=[unit(1)])
+        assert reader.nearest(unit(1), EVERYTHING, 9) == [(3, 1.0), (1, 0.0)]
+        writer.reset()
+        assert reader.nearest(unit(1), EVERYTHING, 9) == []
+        add(writer, *(scoped(number) for number in range(5)), vectors=[unit(0, 1)] * 5)
+        assert [rowid for rowid, _ in reader.nearest(unit(0, 1), EVERYTHING, 9)] == [4, 5, 6, 7, 8]
+        with reader.snapshot():
+            assert len(reader.nearest(unit(1), EVERYTHING, 9)) == 5
+            add(writer, scoped(9), vectors=[unit(1)])
+            assert len(reader.nearest(unit(1), EVERYTHING, 9)) == 5
+        assert len(reader.nearest(unit(1), EVERYTHING, 9)) == 6
+
+
+def test_a_vector_that_comes_later_to_an_old_memory_is_found(store: Store) -> None:
+    first = scoped(100)
+    add(store, first)
+    add(store, scoped(101), vectors=[unit(0, 1)])
+    assert len(store.nearest(unit(1), EVERYTHING, 100)) == 61
+    store.apply(commit(Change("UPDATE", before=first, after=scoped(100, "New"), vector=unit(1))))
+    assert store.nearest(unit(1), EVERYTHING, 1) == [(61, 1.0)]
+
+
+class Steps:
+    """Applies random writes to a store and remembers which memories there are."""
+
+    def __init__(self, store: Store) -> None:
+        self.store = store
+        self.alive: dict[int, Any] = {}
+        self.next = 0
+
+    def take(self, kind: str, pick: int, vector: Vector) -> None:
+        if kind == "add" or not self.alive:
+            one = scoped(self.next)
+            self.store.apply(
+                commit(Change("ADD", after=one, vector=None if kind == "bare" else vector)), embedder=EMBEDDER
+            )
+            self.alive[self.next] = one
+            self.next += 1
+            return
+        number = sorted(self.alive)[pick % len(self.alive)]
+        old = self.alive.pop(number)
+        if kind == "delete":
+            self.store.apply(commit(Change("DELETE", before=old)))
+            return
+        new = replace(old, text=f"{old.text}!")
+        given_vector = None if kind == "bare" else vector
+        self.store.apply(
+            commit(Change("UPDATE", before=old, after=new, vector=given_vector)), embedder=EMBEDDER
+        )
+        self.alive[number] = new
+
+
+coarse = st.lists(st.integers(-2, 2), min_size=2, max_size=3).filter(any).map(lambda numbers: unit(*numbers))
+steps = st.lists(
+    st.tuples(st.sampled_from(["add", "add", "update", "bare", "delete"]), st.integers(0, 99), coarse),
+    max_size=12,
+)
+
+
+@settings(max_examples=40, deadline=None)
+@given(steps=steps, asked=st.lists(st.tuples(coarse, st.integers(1, 6)), min_size=3, max_size=3))
+def test_memory_and_file_agree_after_any_writes(steps: list[Any], asked: list[tuple[Vector, int]]) -> None:
+    """The matrix that follows the changes, a freshly loaded one and sqlite-vec give the same answers."""
+    in_file = VectorIndex(resident_limit=0)
+    growing = VectorIndex(resident_limit=3)
+    with opened() as store, pytest.MonkeyPatch.context() as patch:
+        patch.setattr(vectors, "_FEW", 2)
+        play = Steps(store)
+        for position, step in enumerate(steps):
+            play.take(*step)
+            if position % 3 == 0:
+                store.nearest(unit(1), EVEN, 3)
+                with store._open() as connection, transaction(connection, "DEFERRED"):
+                    growing.nearest(connection, unit(1), EVEN, 3)
+        for vector, limit in asked:
+            for where in (EVERYTHING, EVEN):
+                expected = store.nearest(vector, where, limit)
+                assert same(expected, brute_force(store, vector, where, limit))
+                with store._open() as connection, transaction(connection, "DEFERRED"):
+                    for index in (in_file, growing, VectorIndex()):
+                        found = index.nearest(connection, vector, where, limit)
+                        assert [score for _, score in found] == [score for _, score in expected]
+                        assert index.similarities(connection, vector, range(20)) == store.similarities(
+                            vector, range(20)
+                        )
+
+
+def test_more_than_sqlite_vec_gives_at_once_is_still_exact(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(vectors, "_MAX_KNN", 5)
+    vector = random_unit(np.random.default_rng(3))
+    index = VectorIndex(resident_limit=0)
+    with store._open() as connection, transaction(connection, "DEFERRED"):
+        for where in (EVERYTHING, EVEN):
+            assert index.nearest(connection, vector, where, 20) == store.nearest(vector, where, 20)
+
+
+def test_beyond_the_limit_nothing_is_held_in_memory(store: Store) -> None:
+    index = VectorIndex(resident_limit=60)
+    with store._open() as connection, transaction(connection, "DEFERRED"):
+        index.nearest(connection, unit(1), EVERYTHING, 1)
+    assert index._resident is not None
+    add(store, scoped(60), vectors=[unit(1)])
+    with store._open() as connection, transaction(connection, "DEFERRED"):
+        assert index.nearest(connection, unit(1), EVERYTHING, 1) == [(61, 1.0)]
+    assert index._resident is None
+
+
+def test_resident_rows_grow_die_and_come_back() -> None:
+    resident = ResidentVectors(DIMENSION := 8, 0)
+    for rowid in range(1, 201):
+        assert resident.put(rowid * 2, unit(1, rowid))
+    assert resident.matrix.shape == (200, DIMENSION)
+    assert not resident.put(3, unit(1))
+    resident.drop(4)
+    resident.drop(5)
+    assert resident.positions(np.array([2, 4, 5, 6, 999])).tolist() == [0, 2]
+    assert len(resident.all_positions()) == 199
+    assert resident.put(4, unit(5))
+    assert np.array_equal(resident.matrix[resident.positions(np.array([4]))[0]], unit(5))
+
+
+def test_resident_rows_load_in_any_order() -> None:
+    resident = ResidentVectors(8, 0)
+    resident.load((rowid, unit(1, rowid).tobytes()) for rowid in (5, 1, 9, 3))
+    assert resident.rowids.tolist() == [1, 3, 5, 9]
+    assert np.array_equal(resident.matrix, np.stack([unit(1, rowid) for rowid in (1, 3, 5, 9)]))
+    assert resident.positions(np.array([3, 4])).tolist() == [1]
