@@ -122,6 +122,7 @@ def test_what_is_no_path_is_refused(path):
     ("settings", "words"),
     [
         ({"embedder": 5}, "embedder must have the method `embed`"),
+        ({"embedder": type("Nameless", (), {"embed": len})()}, "embedder must have the property `identity`"),
         ({"llm": 5}, "llm must have the method `complete`"),
         ({"extractor": "bundled"}, "extractor must have the method `extract`"),
         ({"reconciler": object()}, "reconciler must have the method `reconcile`"),

@@ -236,6 +236,8 @@ def test_delete_all_deletes_exactly_what_get_all_shows(memory):
         {"filters": None},
         {"filters": {"AND": []}},
         {"filters": {"OR": [{}]}},
+        {"filters": {"NOT": []}},
+        {"filters": {"n": {"nin": []}}},
         {"show_expired": True},
     ],
 )

@@ -1,5 +1,6 @@
 """How `add` finds what to store: whose statements, which memories they meet, and what races do to it."""
 
+import json
 import os
 import subprocess
 import sys
@@ -282,6 +283,19 @@ def test_a_chat_model_extracts_and_reconciles(memory_factory):
         {"id": "id-1", "memory": "Moved to Oslo", "event": "UPDATE", "previous_memory": "Lives in Rome"}
     ]
     assert llm.replies == []
+
+
+def test_a_commit_says_what_decided_and_a_verbatim_one_that_nothing_did(memory_factory):
+    llm = ScriptedLlm(['{"facts": [{"message": 0, "fact": "Lives in Rome"}]}'], name="model-7.gguf")
+    memory = memory_factory(llm=llm, extractor=None)
+    memory.add("I live in Rome", user_id="ana")
+    memory.add("word for word", user_id="ana", infer=False)
+    engines = [
+        json.loads(engine) for (engine,) in memory._store._connection.execute("SELECT engine FROM commits")
+    ]
+    assert engines[0]["model"] == "model-7.gguf"
+    assert engines[0]["reconciler"] == "SameBeginning"
+    assert engines[1] == {}
 
 
 def test_a_procedure_is_one_summary_with_the_calls_ids(memory_factory):

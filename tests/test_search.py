@@ -1,5 +1,7 @@
 """Search on a real file: both ways of finding, within the filter, cut at the score that is shown."""
 
+import json
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -32,6 +34,7 @@ def shelf(memory):
 def test_results_come_best_first_with_scores_in_0_to_1(shelf):
     results = shelf.search("green tea", user_id="ana")["results"]
     assert results[0]["memory"] == "Likes green tea"
+    assert json.loads(json.dumps(results)) == results
     scores = [item["score"] for item in results]
     assert scores == sorted(scores, reverse=True)
     assert all(0 <= score <= 1 for score in scores)

@@ -166,6 +166,8 @@ def build_embedder(embedder: Embedder | str | os.PathLike[str] | None, threads: 
     if isinstance(embedder, (str, os.PathLike)):
         return OnnxEmbedder(os.fspath(embedder), threads=threads)
     require_method("embedder", embedder, "embed")
+    if not hasattr(embedder, "identity"):
+        raise ConfigError(f"embedder must have the property `identity`, got {embedder!r}")
     return embedder
 
 
@@ -198,6 +200,8 @@ def build_reconciler(llm: Llm | None, threads: int | None) -> Reconciler:
     return BundledReconciler(Judge(OnnxModel(model_folder("memory") / "judge", threads=threads)))
 
 
-def describe_engine(llm: Llm | None) -> dict[str, Any]:
-    """Return what is written down in every inferring commit as the model that decided."""
-    return {"model": "bundled"} if llm is None else {"model": llm.name, "prompts": PROMPT_VERSION}
+def describe_engine(llm: Llm | None, extractor: object, reconciler: object) -> dict[str, Any]:
+    """Return what every inferring commit writes down as what decided: the model, or the caller's own."""
+    engine = {"model": "bundled"} if llm is None else {"model": llm.name, "prompts": PROMPT_VERSION}
+    own = {"extractor": extractor, "reconciler": reconciler}
+    return engine | {name: type(each).__name__ for name, each in own.items() if each is not None}

@@ -12,7 +12,7 @@ import uuid
 from collections.abc import Callable, Mapping, Sequence
 from datetime import date, datetime, timezone
 from types import TracebackType
-from typing import Any, TypeVar
+from typing import Any, Literal, TypeVar
 
 from tinymem import arguments, config, render
 from tinymem.errors import ConfigError, ConflictError, EmbeddingError, MemoryNotFoundError, ValidationError
@@ -93,6 +93,7 @@ class MemoryCore:
             mine for mine, given in ((self._llm, llm), (self._embedder, embedder)) if mine is not given
         ]
         self._extractor, self._reconciler = extractor, reconciler
+        self._engine = config.describe_engine(self._llm, extractor, reconciler)
         self._instructions = custom_instructions
         self._clock = clock
         self._new_id: NewId = lambda: arguments.parse_id(new_id(), "what new_id returned")
@@ -193,17 +194,20 @@ class MemoryCore:
         texts = list(dict.fromkeys(texts))
         if not texts or not self._store.vectors_match(self._embedder.identity):
             return {}
-        rows = self._embedder.embed(texts)
-        if len(rows) != len(texts):
-            raise EmbeddingError(f"the embedder returned {len(rows)} vectors for {len(texts)} texts")
-        return dict(zip(texts, rows, strict=True))
+        return dict(zip(texts, self._embed(texts, "document"), strict=True))
 
     def _query_vector(self, query: str) -> Vector | None:
         """Return the embedding of a query, or None where the file has no vectors of this embedder."""
         if not self._store.vectors_match(self._embedder.identity):
             return None
-        row: Vector = self._embedder.embed([query], kind="query")[0]
+        row: Vector = self._embed([query], "query")[0]
         return row
+
+    def _embed(self, texts: Sequence[str], kind: Literal["document", "query"]) -> Vector:
+        rows = self._embedder.embed(texts, kind=kind)
+        if len(rows) != len(texts):
+            raise EmbeddingError(f"the embedder returned {len(rows)} vectors for {len(texts)} texts")
+        return rows
 
     def _understanding(self, instructions: str | None) -> tuple[Extractor, Reconciler]:
         """Return what finds facts and what reconciles them; built on first use."""
@@ -223,10 +227,11 @@ class MemoryCore:
         changes: tuple[Change, ...],
         messages: Sequence[Message] = (),
         *,
+        inferred: bool = False,
         dry_run: bool = False,
     ) -> Commit:
         """Write the Changes as one commit; a commit without Changes, or a dry run, writes nothing."""
-        engine = config.describe_engine(self._llm) if messages else {}
+        engine = self._engine if inferred else {}
         commit = Commit(self._new_id(), call, self._now(), changes, scope, tuple(messages), engine)
         if changes and not dry_run:
             identity = self._embedder.identity
@@ -239,15 +244,15 @@ class MemoryCore:
         """Find what to store and write it; decide anew when another writer was faster."""
         self._store.identity()  # a closed or broken file is found out before the models run
 
-        def write(changes: tuple[Change, ...]) -> Commit:
-            return self._commit("add", call.scope, changes, messages, dry_run=dry_run)
+        def write(changes: tuple[Change, ...], inferred: bool = True) -> Commit:
+            return self._commit("add", call.scope, changes, messages, inferred=inferred, dry_run=dry_run)
 
         if call.memory_type is not None:
             summary = procedure_changes(self._llm, messages, call, prompt, self._vectors, self._new_id)
             return Extraction(), write(summary)
         if not infer:
             return Extraction(), retried(
-                lambda: write(verbatim_changes(messages, call, self._vectors, self._new_id))
+                lambda: write(verbatim_changes(messages, call, self._vectors, self._new_id), inferred=False)
             )
         extractor, reconciler = self._understanding(prompt)
         extraction = extract_facts(extractor, messages, call)
