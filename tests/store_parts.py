@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import itertools
 import os
 import subprocess
 import sys
+import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime, timedelta, timezone
@@ -21,8 +21,6 @@ ROOT = Path(__file__).absolute().parent.parent
 NOW = datetime(2026, 1, 2, 3, 4, 5, 678901, tzinfo=timezone.utc)
 DIMENSION = 8
 EMBEDDER = {"name": "tests", "sha256": "5" * 64, "dimension": DIMENSION}
-
-_commit_numbers = itertools.count(1)
 
 
 def record(memory_id: str = "m1", text: str | None = None, *, age: int = 0, **fields: Any) -> Record:
@@ -46,7 +44,7 @@ def random_unit(generator: np.random.Generator, dimension: int = DIMENSION) -> V
 
 def commit(*changes: Change, commit_id: str | None = None, **fields: Any) -> Commit:
     """Return a Commit of these Changes, with an id of its own."""
-    return Commit(commit_id or f"c{next(_commit_numbers)}", fields.pop("call", "add"), NOW, changes, **fields)
+    return Commit(commit_id or uuid.uuid4().hex, fields.pop("call", "add"), NOW, changes, **fields)
 
 
 def add(store: Store, *records: Record, vectors: list[Vector] | None = None) -> None:
