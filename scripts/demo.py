@@ -2,7 +2,7 @@
 
 scripts/demo                       the built-in conversation (scripts/demo_conversation.json)
 scripts/demo FILE.json [QUESTION]  any other: a list of messages {"role", "content"}, or an object like
-                                   the built-in one (sessions on different days, questions)
+                                   the built-in one (sessions on different days, each with questions)
 
 Everything is real: the bundled models, the file, the search. Nothing leaves this machine.
 """
@@ -35,11 +35,10 @@ def main(arguments: list[str]) -> int:
     except (OSError, ValueError, LookupError, TypeError, AttributeError) as problem:
         print(f"demo: {source} holds no conversation: {problem}", file=sys.stderr)
         return 2
-    questions = arguments[1:] or talk["questions"]
     forget_last_time()
     try:
         with Memory(DATABASE) as memory:
-            show(memory, talk, questions)
+            show(memory, talk, arguments[1:])
             close_with(memory, talk["user_id"])
     except TinymemError as problem:
         print(f"demo: {problem}", file=sys.stderr)
@@ -48,15 +47,14 @@ def main(arguments: list[str]) -> int:
 
 
 def read_talk(source: Path) -> dict[str, Any]:
-    """Return {"user_id", "sessions": [{"on", "messages"}], "questions"} of either shape of file."""
+    """Return {"user_id", "sessions": [{"on", "messages", "questions"}]} of either shape of file."""
     talk = json.loads(source.read_text(encoding="utf-8-sig"))
     if isinstance(talk, list):
-        talk = {"sessions": [{"messages": talk}]}
-    messages = [message for session in talk["sessions"] for message in session["messages"]]
-    said = [message["content"] for message in messages if message["role"] == "user"]
-    if not said:
+        said = [str(message.get("content")) for message in talk if message["role"] == "user"]
+        talk = {"sessions": [{"messages": talk, "questions": said[-1:]}]}
+    if not any(message["role"] == "user" for session in talk["sessions"] for message in session["messages"]):
         raise ValueError("no message has the role 'user'")
-    return {"user_id": "user", "questions": [said[-1]], **talk}
+    return {"user_id": "user", **talk}
 
 
 def forget_last_time() -> None:
@@ -68,18 +66,15 @@ def forget_last_time() -> None:
 def show(memory: Memory, talk: dict[str, Any], questions: list[str]) -> None:
     superseded: list[str] = []
     for number, session in enumerate(talk["sessions"], start=1):
-        day = f", {session['on'][:10]}" if "on" in session else ""
-        heading(f"Conversation {number}{day}")
+        heading(f"Conversation {number}" + (f", {session['on'][:10]}" if "on" in session else ""))
         for message in session["messages"]:
             speak(message)
         with timed(f"add() understood {len(session['messages'])} messages"):
             added = memory.add(session["messages"], user_id=talk["user_id"], timestamp=session.get("on"))
         print(tables.added_table(added, WIDTH))
         superseded += [item["id"] for item in added["results"] if item["event"] == "UPDATE"]
-        if number == 1:
-            ask(memory, talk["user_id"], questions)
-    if len(talk["sessions"]) > 1:
-        ask(memory, talk["user_id"], questions)
+        ask(memory, talk["user_id"], session.get("questions", []))
+    ask(memory, talk["user_id"], questions)
     tell_history(memory, talk["user_id"], superseded)
 
 
@@ -108,7 +103,7 @@ def close_with(memory: Memory, user_id: str) -> None:
     print("check(): " + ("; ".join(problems) or "sound"))
     shown = DATABASE.relative_to(ROOT)
     print(f"All of it is in {shown}. Look for yourself, from {ROOT}:")
-    print(f'  .venv/bin/tinymem search "what does she eat" --user {user_id} --db {shown}')
+    print(f"  .venv/bin/tinymem list --user {user_id} --db {shown}")
 
 
 def heading(text: str) -> None:
@@ -119,7 +114,9 @@ def speak(message: dict[str, Any]) -> None:
     who = message.get("name") or message["role"]
     print(
         textwrap.fill(
-            f"{who + ':':11}{tables.show_text(message['content'])}", WIDTH, subsequent_indent=" " * 11
+            f"{who + ':':11}{tables.show_text(str(message.get('content')))}",
+            WIDTH,
+            subsequent_indent=" " * 11,
         )
     )
 

@@ -32,9 +32,11 @@ def names_in(wheel: Path) -> set[str]:
         return set(archive.namelist())
 
 
-def files_below(folder: Path, pattern: str = "*") -> set[str]:
-    found = (path for path in folder.rglob(pattern) if path.is_file() and "__pycache__" not in path.parts)
-    return {path.relative_to(ROOT).as_posix() for path in found}
+def files_below(folder: Path) -> set[str]:
+    """Return the files of a folder by their names from the root, without what tools leave behind."""
+    names = (path.relative_to(ROOT) for path in folder.rglob("*") if path.is_file())
+    left = (".", "__pycache__")
+    return {name.as_posix() for name in names if not any(part.startswith(left) for part in name.parts)}
 
 
 def test_the_wheel_carries_every_model_file(wheel: Path) -> None:

@@ -104,12 +104,21 @@ def added_table(added: Mapping[str, Any], width: int) -> str:
 
 def found_table(found: Mapping[str, Any], width: int) -> str:
     """Render what `search` found, best first, with the parts of each score where they were asked for."""
-    rows = []
-    for item in found["results"]:
-        parts = item.get("score_details", {})
-        detail = " ".join(f"{name}={value:.2f}" for name, value in parts.items())
-        rows.append((f"{item['score']:.2f}", item["id"], item["memory"] + (f" [{detail}]" if detail else "")))
-    return render_table(("SCORE", "ID", "MEMORY"), rows, width) if rows else "no memory matches"
+    items = found["results"]
+    rows = [(f"{item['score']:.2f}", item["id"], item["memory"]) for item in items]
+    headings = ("SCORE", "ID", "MEMORY")
+    if any("score_details" in item for item in items):
+        headings = ("SCORE (PARTS)", "ID", "MEMORY")
+        rows = [
+            (f"{score} ({parts_of(item)})", *rest) for (score, *rest), item in zip(rows, items, strict=True)
+        ]
+    return render_table(headings, rows, width) if rows else "no memory matches"
+
+
+def parts_of(item: Mapping[str, Any]) -> str:
+    """Return the parts of a score as `semantic 0.41, keyword 0.00`; the whole is shown beside them."""
+    parts = {name: value for name, value in item["score_details"].items() if name != "final_score"}
+    return ", ".join(f"{name.removesuffix('_score')} {value:.2f}" for name, value in parts.items())
 
 
 def listed_table(listed: Mapping[str, Any], width: int) -> str:
