@@ -20,21 +20,26 @@ ACCENT = re.compile("[\u0300-\u036f]")
 NUMERAL = re.compile(r"\d+(?:[.,]\d+)*")
 SAME_STEM = """
 go: went gone goes; buy: bought; teach: taught; think: thought; keep: kept; leave: left; make: made;
-meet: met; sell: sold; tell: told; take: took taken; give: gave given; write: wrote written; run:
-ran; grow: grew grown; drive: drove driven; eat: ate eaten; drink: drank drunk; sleep: slept; spend:
-spent; break: broke broken; choose: chose chosen; begin: began begun; come: came; become: became;
-see: saw seen; lose: lost; pay: paid; ride: rode ridden; speak: spoke spoken; child: children kids
-kid; person: people persons; wife: wives; foot: feet; mother: mum mom mama mummy; father: dad papa
-daddy; grandmother: gran grandma granny nana nan; grandfather: grandad grandpa granddad; husband:
-hubby; boyfriend: bf; girlfriend: gf; birthday: bday bdays; vegetarian: veggie; favourite: fave
-favorite favourite; year: yr yrs years; week: wk wks weeks; minute: min mins minutes; hour: hr hrs
-hours; appointment: apt
+meet: met; sell: sold; tell: told; take: took taken; give: gave given; write: wrote written; run: ran;
+grow: grew grown; drive: drove driven; eat: ate eaten; drink: drank drunk; sleep: slept; spend: spent;
+break: broke broken; choose: chose chosen; begin: began begun; come: came; become: became; see: saw
+seen; lose: lost; pay: paid; ride: rode ridden; speak: spoke spoken; child: children kids kid; person:
+people persons; wife: wives; foot: feet; mother: mum mom mama mummy; father: dad papa daddy;
+grandmother: gran grandma granny nana nan; grandfather: grandad grandpa granddad; husband: hubby;
+boyfriend: bf; girlfriend: gf; birthday: bday bdays; vegetarian: veggie; favourite: fave favorite
+favourite; year: yr yrs years; week: wk wks weeks; minute: min mins minutes; hour: hr hrs hours;
+appointment: apt
 """
 
 
 def word_set(text: str) -> frozenset[str]:
     """Return the words of a text, for word lists that stay readable as text."""
     return frozenset(text.split())
+
+
+def one_of(text: str) -> str:
+    """Return a regular expression that matches any one word of a text."""
+    return f"(?:{'|'.join(text.split())})"
 
 
 UNITS = """
@@ -63,14 +68,14 @@ NUMBER_WORDS = {
 
 # Words that carry no fact of their own: function words, and the verbs with which house style frames a fact.
 SMALL = word_set("""
-a an the and or but of to in on at for with from by as is are was were be been being am has have had having
-do does did doing done not no never cannot can't don't doesn't didn't isn't aren't wasn't won't nor neither
-dont doesnt didnt isnt arent wasnt wont cant without i i'm im i've ive i'd i'll ill me my mine we we're we've
-our us you your it its it's he she they them him her his their this that these those there here if so than
-then too also very just really about into out up over per own some any all more most much lot lots get gets
-got like likes want wants plan plans can could should would will may might must who which what when where how
-while because since after before during until through currently still now already yet only even both each
-another other one ones same such s t d ll re ve
+a an the and or but of to in on at for with from by as is are was were be been being am has have had
+having do does did doing done not no never cannot can't don't doesn't didn't isn't aren't wasn't won't
+nor neither dont doesnt didnt isnt arent wasnt wont cant without i i'm im i've ive i'd i'll ill me my
+mine we we're we've our us you your it its it's he she they them him her his their this that these those
+there here if so than then too also very just really about into out up over per own some any all more
+most much lot lots get gets got like likes want wants plan plans can could should would will may might
+must who which what when where how while because since after before during until through currently still
+now already yet only even both each another other one ones same such s t d ll re ve
 """)
 NEGATION = re.compile(
     r"\b(?:not|no|never|none|nobody|nothing|cannot|without|neither|nor|nope|nah|"
@@ -155,3 +160,30 @@ def is_negated(text: str) -> bool:
 def reverses(text: str) -> bool:
     """Return whether a text denies something, or has a word that may put a denial ("avoids", "allergic")."""
     return is_negated(text) or bool(REVERSING.search(fold(text)))
+
+
+def same_words(one: str, other: str) -> bool:
+    """Return whether two facts have the same content words, numbers, negation and first word."""
+    if fold(one).strip(" .!") == fold(other).strip(" .!"):
+        return True
+    first, second = content(one), content(other)
+    return (
+        sorted(first) == sorted(second) != []
+        and is_negated(one) == is_negated(other)
+        and numbers(one) == numbers(other)
+        and one.split()[0].casefold() == other.split()[0].casefold()
+    )
+
+
+def adds_nothing(fact: str, memory: str) -> bool:
+    """Return whether a memory says all that a fact says, in the fact's own words."""
+    if same_words(fact, memory):
+        return True
+    said = content(fact)
+    return (
+        bool(said)
+        and set(said) <= set(content(memory))
+        and is_negated(fact) == is_negated(memory)
+        and numbers(fact) <= numbers(memory)
+        and words(fact)[0] == words(memory)[0]
+    )

@@ -1,0 +1,209 @@
+"""What new facts do to memories: repetitions, replacements, removals, and what must never happen."""
+
+from datetime import datetime, timezone
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tinymem.types import Fact, Record, Scope
+from tinymem.understand.judge import Verdict
+from tinymem.understand.reconcile import BundledReconciler, share_subject
+
+NOW = datetime(2026, 11, 21, tzinfo=timezone.utc)
+
+
+def record(text, *, immutable=False):
+    return Record(f"id of {text}", text, Scope(user_id="ana"), NOW, NOW, immutable=immutable)
+
+
+def fact(text):
+    return Fact(text, "user", 0)
+
+
+class TableJudge:
+    """Answers from a table of (memory, fact): what a caller's own judge may look like."""
+
+    def __init__(self, table, thresholds=None):
+        self.table = table
+        self.thresholds = thresholds or {}
+
+    def judge_many(self, pairs):
+        return [Verdict(*self.table.get(pair, ("unrelated", 0.99))) for pair in pairs]
+
+
+def decided(facts, memories, table=None, **settings):
+    judge = None if table is None else TableJudge(table)
+    records = [memory if isinstance(memory, Record) else record(memory) for memory in memories]
+    made = BundledReconciler(judge, **settings).reconcile(
+        [fact(text) for text in facts], [records] * len(facts)
+    )
+    return [
+        (each.event, each.fact.text, each.target.text if each.target else None, each.text) for each in made
+    ]
+
+
+@pytest.mark.parametrize(
+    ("new", "memory"),
+    [
+        ("Likes tea", "Likes tea"),
+        ("likes tea.", "Likes tea"),
+        ("Has two cats", "Has 2 cats"),
+        ("Has a dog", "Has a dog named Rex"),
+    ],
+)
+def test_repetitions_are_recognised_without_a_judge(new, memory):
+    assert decided([new], [memory]) == [("NONE", new, memory, None)]
+
+
+@pytest.mark.parametrize(
+    ("new", "memory"),
+    [
+        ("Likes tea", "Does not like tea"),
+        ("Has two cats", "Has three cats"),
+        ("Has a dog named Rex", "Has a dog"),
+    ],
+)
+def test_what_differs_is_added_without_a_judge(new, memory):
+    assert decided([new], [memory]) == [("ADD", new, None, None)]
+
+
+def test_a_fact_that_supersedes_takes_the_memorys_place():
+    table = {("Lives in Oslo", "Lives in Bergen"): ("update", 0.95)}
+    assert decided(["Lives in Bergen"], ["Has a cat", "Lives in Oslo"], table) == [
+        ("UPDATE", "Lives in Bergen", "Lives in Oslo", "Lives in Bergen")
+    ]
+
+
+def test_what_is_only_taken_back_is_deleted():
+    table = {("Works at Deloitte", "No longer works at Deloitte"): ("delete", 0.95)}
+    assert decided(["No longer works at Deloitte"], ["Works at Deloitte"], table) == [
+        ("DELETE", "No longer works at Deloitte", "Works at Deloitte", None)
+    ]
+
+
+def test_an_event_that_ends_a_memory_is_kept_in_its_place():
+    table = {("Has a rabbit named Marzipan", "Rabbit Marzipan died yesterday"): ("delete", 0.95)}
+    assert decided(["Rabbit Marzipan died yesterday"], ["Has a rabbit named Marzipan"], table) == [
+        (
+            "UPDATE",
+            "Rabbit Marzipan died yesterday",
+            "Has a rabbit named Marzipan",
+            "Rabbit Marzipan died yesterday",
+        )
+    ]
+
+
+def test_unsure_verdicts_change_nothing():
+    table = {
+        ("Lives in Oslo", "Lives in Bergen"): ("update", 0.5),
+        ("Likes tea", "Likes coffee"): ("same", 0.4),
+    }
+    assert decided(["Lives in Bergen", "Likes coffee"], ["Lives in Oslo", "Likes tea"], table) == [
+        ("ADD", "Lives in Bergen", None, None),
+        ("ADD", "Likes coffee", None, None),
+    ]
+
+
+def test_the_judges_thresholds_hold_unless_others_are_given():
+    judge = TableJudge({("Lives in Oslo", "Lives in Bergen"): ("update", 0.8)}, {"update": 0.9})
+    near = [[record("Lives in Oslo")]]
+    assert BundledReconciler(judge).reconcile([fact("Lives in Bergen")], near)[0].event == "ADD"
+    sure = BundledReconciler(judge, update_at=0.75)
+    assert sure.reconcile([fact("Lives in Bergen")], near)[0].event == "UPDATE"
+
+
+def test_several_superseded_memories_leave_one():
+    table = {
+        ("Lives in Oslo", "Lives in Bergen"): ("update", 0.97),
+        ("Lives in Norway's capital", "Lives in Bergen"): ("update", 0.95),
+        ("Lives alone", "Lives in Bergen"): ("update", 0.8),
+    }
+    made = decided(["Lives in Bergen"], ["Lives alone", "Lives in Norway's capital", "Lives in Oslo"], table)
+    assert made == [
+        ("UPDATE", "Lives in Bergen", "Lives in Oslo", "Lives in Bergen"),
+        ("DELETE", "Lives in Bergen", "Lives in Norway's capital", None),
+    ]
+
+
+def test_an_immutable_memory_is_never_replaced():
+    table = {("Lives in Oslo", "Lives in Bergen"): ("update", 0.99)}
+    memories = [record("Lives in Oslo", immutable=True)]
+    assert decided(["Lives in Bergen"], memories, table) == [("ADD", "Lives in Bergen", None, None)]
+
+
+def test_somebody_elses_memory_is_never_replaced():
+    table = {("Sister Maya lives in Oslo", "Lives in Bergen"): ("update", 0.99)}
+    assert decided(["Lives in Bergen"], ["Sister Maya lives in Oslo"], table) == [
+        ("ADD", "Lives in Bergen", None, None)
+    ]
+
+
+def test_memory_and_fact_without_a_common_word_need_a_very_sure_judge():
+    table = {("Is getting married on 12 May", "Wedding is called off"): ("delete", 0.85)}
+    assert decided(["Wedding is called off"], ["Is getting married on 12 May"], table)[0][0] == "ADD"
+    table = {("Is getting married on 12 May", "Wedding is called off"): ("delete", 0.95)}
+    assert decided(["Wedding is called off"], ["Is getting married on 12 May"], table)[0][0] == "DELETE"
+
+
+def test_facts_of_one_call_see_each_other():
+    assert decided(["Has a dog named Rex", "Has a dog"], [], {}) == [
+        ("ADD", "Has a dog named Rex", None, None),
+        ("NONE", "Has a dog", None, None),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("memory", "new", "shared"),
+    [
+        ("Lives in Oslo", "Moved to Bergen", True),
+        ("Sister Maya is a nurse", "Is a nurse", False),
+        ("Sister Maya is a nurse", "Sister Maya is a doctor", True),
+        ("Sister Maya is a nurse", "Sister is a doctor", True),
+        ("Sister Maya is a nurse", "Sister Ana is a doctor", False),
+        ("Sister Maya is a nurse", "Brother Tom is a nurse", False),
+        ("Has a rabbit named Marzipan", "Rabbit Marzipan died", True),
+        ("Has a rabbit named Marzipan", "Rabbit Pip died", False),
+        ("Rent is 900", "Rent is 950", True),
+    ],
+)
+def test_whose_a_statement_is(memory, new, shared):
+    assert share_subject(memory, new) is shared
+    assert share_subject(new, memory) is shared
+
+
+TEXTS = st.sampled_from(
+    [
+        "Lives in Oslo",
+        "Lives in Bergen",
+        "Likes tea",
+        "No longer likes tea",
+        "Has a cat",
+        "Sister Ana is ill",
+        "Sister is well",
+    ]
+)
+VERDICTS = st.tuples(st.sampled_from(["same", "update", "delete", "unrelated"]), st.floats(0, 1))
+
+
+@given(
+    facts=st.lists(TEXTS, max_size=5),
+    memories=st.lists(st.tuples(TEXTS, st.booleans()), max_size=5, unique_by=lambda each: each[0]),
+    table=st.dictionaries(st.tuples(TEXTS, TEXTS), VERDICTS),
+)
+def test_whatever_the_judge_says_every_fact_is_decided_and_no_record_is_written_twice(facts, memories, table):
+    records = [record(text, immutable=fixed) for text, fixed in memories]
+    made = BundledReconciler(TableJudge(table)).reconcile(
+        [fact(text) for text in facts], [records] * len(facts)
+    )
+    order = [next(i for i, text in enumerate(facts) if text == each.fact.text) for each in made]
+    assert {each.fact.text for each in made} == set(facts)
+    assert len(set(facts)) < len(facts) or order == sorted(order)
+    written = [each.target.id for each in made if each.event in ("UPDATE", "DELETE")]
+    assert len(written) == len(set(written))
+    for each in made:
+        assert (each.event == "ADD") <= (each.target is None)
+        if each.event in ("UPDATE", "DELETE"):
+            assert each.target in records
+            assert not each.target.immutable
+        assert (each.text == each.fact.text) if each.event == "UPDATE" else each.text is None

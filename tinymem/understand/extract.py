@@ -1,0 +1,218 @@
+"""The bundled extractor: spot the clauses that matter, write each as a fact, keep what is supported.
+
+A small encoder says which messages and clauses hold something worth remembering, rules turn them into
+house style, and the evidence check has the last word. Everything that is remembered points back at the
+words it came from. Nothing may be taken from quoted text or from those who do not count as a source.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from datetime import date
+from typing import Literal, Protocol
+
+from tinymem.types import Extraction, Fact, Message, Rejection, Role, Span
+from tinymem.understand.clauses import clauses, is_quoted, quoted_spans
+from tinymem.understand.corrections import corrected, supersedes
+from tinymem.understand.evidence import unsupported
+from tinymem.understand.persona import persona
+from tinymem.understand.spot import Spotted, Utterance
+from tinymem.understand.statement import statements
+from tinymem.understand.terms import same_words
+from tinymem.understand.write import write
+
+
+class ClauseSpotter(Protocol):
+    """What the extractor needs of a spotter; `spot.Spotter` is one."""
+
+    message_threshold: float
+    clause_threshold: float
+
+    def spot_many(self, utterances: Sequence[Utterance]) -> list[Spotted]:
+        """Score messages and their clauses, in order."""
+        ...
+
+
+@dataclass(frozen=True)
+class Found:
+    """A fact that was written, with the words it cites."""
+
+    fact: Fact
+    words: str
+
+
+class BundledExtractor:
+    """Fulfils `types.Extractor` with the bundled encoder and rules; without a spotter every clause is tried.
+
+    Args:
+        spotter: Scores messages and clauses.
+        message_at: Probability from which a message is read, 0..1; None is the spotter's own threshold.
+        clause_at: Probability from which a clause is written; None is the spotter's own threshold.
+        third_at: Probability from which a clause without first person is kept as it stands.
+    """
+
+    def __init__(
+        self,
+        spotter: ClauseSpotter | None = None,
+        *,
+        message_at: float | None = None,
+        clause_at: float | None = None,
+        third_at: float = 0.7,
+    ) -> None:
+        self.spotter = spotter
+        self.message_at = (
+            message_at if message_at is not None or spotter is None else spotter.message_threshold
+        )
+        self.clause_at = clause_at if clause_at is not None or spotter is None else spotter.clause_threshold
+        self.third_at = third_at
+
+    def extract(self, messages: Sequence[Message], about: Sequence[Role], today: date) -> Extraction:
+        """Return the Facts that those of `about` state, oldest first, and what had to be rejected.
+
+        A conversation of one user message may also be a bare statement ("Prefers window seats"), which is
+        kept in house style. `today` is not needed: relative dates stay as they were said.
+        """
+        found: list[Found] = []
+        rejected: list[Rejection] = []
+        for candidate in self._candidates(messages, about):
+            if isinstance(candidate, Span):
+                _correct(found, candidate, messages)
+                continue
+            reason = unsupported(candidate.fact.text, candidate.words)
+            if reason:
+                rejected.append(Rejection(candidate.fact.text, reason, candidate.fact.message))
+            else:
+                _keep(found, candidate, messages)
+        return Extraction(tuple(each.fact for each in found), tuple(rejected))
+
+    def _candidates(self, messages: Sequence[Message], about: Sequence[Role]) -> Iterator[Found | Span]:
+        """Yield what was written, and the clauses that nothing was written from: they may be corrections."""
+        read = [place for place, message in enumerate(messages) if message.role in about]
+        spoken = [place for place in read if messages[place].role != "system"]
+        spans = {place: _said_clauses(messages[place].content) for place in spoken}
+        marks = self._spotted(messages, spans)
+        for place in read:
+            if messages[place].role == "system":
+                yield from _persona_facts(messages, place)
+                continue
+            written = list(self._written(messages, place, spans[place], marks.get(place)))
+            if (
+                len(messages) == 1
+                and messages[place].role == "user"
+                and not any(isinstance(w, Found) for w in written)
+            ):
+                written = list(_bare_statements(messages[place]))
+            yield from written
+
+    def _spotted(
+        self, messages: Sequence[Message], spans: dict[int, list[tuple[int, int]]]
+    ) -> dict[int, Spotted]:
+        """Return what the spotter says of each message that has clauses."""
+        if self.spotter is None:
+            return {}
+        asked = [place for place, clauses_of in spans.items() if clauses_of]
+        utterances = [
+            Utterance(
+                _before(messages, place), messages[place].content, tuple(spans[place]), messages[place].role
+            )
+            for place in asked
+        ]
+        return dict(zip(asked, self.spotter.spot_many(utterances), strict=True))
+
+    def _written(
+        self, messages: Sequence[Message], place: int, spans: list[tuple[int, int]], marks: Spotted | None
+    ) -> Iterator[Found | Span]:
+        """Yield the facts that the rules write from the clauses that matter."""
+        if marks is not None and marks.probability < (self.message_at or 0.0):
+            return
+        text, role = messages[place].content, messages[place].role
+        asked = messages[place - 1] if place and messages[place - 1].role == "assistant" != role else None
+        told = _told_before(messages, place)
+        for order, (start, end) in enumerate(spans):
+            probability = marks.clauses[order] if marks is not None else None
+            if probability is not None and probability < (self.clause_at or 0.0):
+                continue
+            before = asked.content if asked and order == 0 else ""
+            facts = write(
+                text[start:end],
+                about="assistant" if role == "assistant" else "user",
+                before=before,
+                earlier=f"{told}{text[:start]}",
+                third=probability is not None and probability >= self.third_at,
+            )
+            own = (Span(place, start, end),)
+            context = (Span(place - 1, 0, len(before)),) if before else ()
+            if not facts:
+                yield own[0]
+            for fact in facts:
+                yield _found(fact, role, place, own, context, f"{told}{before}\n{text[:end]}")
+
+
+def _found(
+    text: str, role: Role, place: int, own: tuple[Span, ...], context: tuple[Span, ...], words: str
+) -> Found:
+    """Return a fact, about the user or (said by the assistant or a system message) about the assistant."""
+    whose: Literal["user", "assistant"] = "user" if role == "user" else "assistant"
+    return Found(Fact(text, whose, place, (*own, *context)), words)
+
+
+def _said_clauses(text: str) -> list[tuple[int, int]]:
+    """Return the clauses of a message that are not quoted."""
+    quoted = quoted_spans(text)
+    return [span for span in clauses(text) if not is_quoted(span, quoted)]
+
+
+def _before(messages: Sequence[Message], place: int) -> str:
+    """Return the message before in the form that the spotter was trained on."""
+    if not place or messages[place - 1].role == "system":
+        return ""
+    return f"{messages[place - 1].role}: {messages[place - 1].content}"
+
+
+def _told_before(messages: Sequence[Message], place: int) -> str:
+    """Return what the same speaker said in the message before, in which pronouns may find their names."""
+    same = [
+        message.content
+        for message in messages[max(0, place - 2) : place]
+        if message.role == messages[place].role
+    ]
+    return "".join(f"{said}\n" for said in same)
+
+
+def _persona_facts(messages: Sequence[Message], place: int) -> Iterator[Found]:
+    text = messages[place].content
+    for fact, (start, end) in persona(text):
+        yield _found(fact, "system", place, (Span(place, start, end),), (), text)
+
+
+def _bare_statements(message: Message) -> list[Found]:
+    """Return the facts of a single message that is a statement the caller wants remembered."""
+    return [
+        _found(fact, "user", 0, (Span(0, start, end),), (), message.content)
+        for fact, (start, end) in statements(message.content)
+    ]
+
+
+def _keep(found: list[Found], new: Found, messages: Sequence[Message]) -> None:
+    """Add a fact unless it is there already; one that corrects an earlier one takes its place."""
+    for place, old in enumerate(found):
+        if old.fact.about == new.fact.about and same_words(old.fact.text, new.fact.text):
+            return
+        span = new.fact.spans[0]
+        clause = messages[span.message].content[max(0, span.start - 20) : span.end]
+        if old.fact.about == new.fact.about and supersedes(new.fact.text, old.fact.text, clause):
+            found[place] = new
+            return
+    found.append(new)
+
+
+def _correct(found: list[Found], span: Span, messages: Sequence[Message]) -> None:
+    """Put another day, time or number into the fact before, if the clause is nothing but that."""
+    clause = messages[span.message].content[max(0, span.start - 15) : span.end]
+    recent = [place for place, each in enumerate(found) if span.message - each.fact.message <= 2]
+    change = corrected(clause, [found[place].fact.text for place in recent])
+    if change is not None:
+        old = found[recent[change[0]]]
+        fact = replace(old.fact, text=change[1], message=span.message, spans=(span, *old.fact.spans))
+        found[recent[change[0]]] = Found(fact, old.words)
