@@ -79,6 +79,11 @@ def test_an_update_keeps_the_id_and_merges_metadata():
     assert OLD.metadata == {"a": 1, "b": 2}
 
 
+def test_an_update_of_an_immutable_call_may_not_change_any_more():
+    (change,) = plan(Decision("UPDATE", TEA, OLD, "Likes tea"), immutable=True)
+    assert change.after == replace(OLD, text="Likes tea", immutable=True)
+
+
 def test_an_update_makes_an_expired_memory_visible_again():
     def expires_after(before, given=None):
         old = replace(OLD, expiration_date=before)

@@ -55,7 +55,8 @@ def new_record(text: str, role: str, name: str | None, call: Circumstances, new_
 def changed_record(record: Record, text: str, call: Circumstances) -> Record:
     """Return a Record after an update that `add` decided on.
 
-    Its ids stay, new metadata is merged in, and a Record that had expired is visible again.
+    Its ids and age stay, new metadata is merged in, a Record that had expired is visible again, and it
+    may not change any more if the call says so.
     """
     kept = record.expiration_date
     if kept is not None and kept < call.now.date():
@@ -66,6 +67,7 @@ def changed_record(record: Record, text: str, call: Circumstances) -> Record:
         updated_at=call.now,
         metadata={**record.metadata, **call.metadata},
         expiration_date=call.expiration_date or kept,
+        immutable=call.immutable,
     )
 
 

@@ -1,0 +1,80 @@
+"""The models that ship, end to end: what a new user gets from `Memory(path)` with nothing else."""
+
+import pytest
+
+from tinymem import Memory
+from tinymem.engines.catalog import models_folder
+from tinymem.testing import HashEmbedder
+
+pytestmark = pytest.mark.skipif(
+    not all((models_folder() / name).is_dir() for name in ("minilm", "memory/spotter", "memory/judge")),
+    reason="the bundled models are not built yet",
+)
+
+
+@pytest.fixture
+def real(memory_factory):
+    return memory_factory(embedder=None, extractor=None, reconciler=None)
+
+
+def stored(memory, **asked):
+    return {item["memory"] for item in memory.get_all(**asked)["results"]}
+
+
+def test_a_statement_becomes_a_fact_and_is_found_by_meaning(real):
+    added = real.add("I'm allergic to peanuts.", user_id="ana")["results"]
+    assert [(item["event"], item["memory"]) for item in added] == [("ADD", "Is allergic to peanuts")]
+    real.add("The printer is on the second floor", user_id="ana", infer=False)
+    (best, *_) = real.search("which food must she avoid?", user_id="ana", explain=True)["results"]
+    assert best["memory"] == "Is allergic to peanuts"
+    assert best["score_details"]["keyword_score"] == 0 < best["score_details"]["semantic_score"]
+
+
+def test_the_same_statement_again_and_a_question_change_nothing(real):
+    real.add("I'm allergic to peanuts.", user_id="ana")
+    for said in (
+        "I'm allergic to peanuts.",
+        "I am allergic to peanuts!",
+        "What time is it in Tokyo?",
+        "ok thanks",
+    ):
+        assert real.add(said, user_id="ana")["results"] == []
+    assert stored(real) == {"Is allergic to peanuts"}
+
+
+def test_a_statement_that_is_taken_back_is_deleted_and_stays_in_history(real):
+    key = real.add("I work at Acme as a nurse.", user_id="ana")["results"][0]["id"]
+    (gone,) = real.add("I don't work at Acme any more.", user_id="ana")["results"]
+    assert (gone["id"], gone["event"] in ("DELETE", "UPDATE")) == (key, True)
+    assert real.history(key)[0]["new_memory"] == "Works at Acme as a nurse"
+    assert "Works at Acme as a nurse" not in stored(real)
+
+
+def test_user_and_agent_are_understood_and_kept_apart(real):
+    talk = [
+        {"role": "user", "content": "My name is Bob."},
+        {"role": "assistant", "content": "Hi Bob! I always answer in rhymes."},
+    ]
+    real.add(talk, user_id="bob", agent_id="iris")
+    assert all("Bob" in text for text in stored(real, user_id="bob"))
+    assert len(stored(real, user_id="bob")) == 1
+    assert stored(real, agent_id="iris") == {"Always answers in rhymes"}
+
+
+def test_a_file_written_with_hashed_words_is_not_mixed_with_real_vectors(memory_factory):
+    with memory_factory("mixed.db") as fake:
+        fake.add("Likes green tea", user_id="ana", infer=False)
+        identity = fake.stats()["embedder"]
+    with memory_factory("mixed.db", embedder=None) as real:
+        real.add("Drinks black tea", user_id="ana", infer=False)
+        assert {item["memory"] for item in real.search("tea", user_id="ana")["results"]} == {
+            "Likes green tea",
+            "Drinks black tea",
+        }
+        assert real.stats()["embedder"] == identity == dict(HashEmbedder().identity)
+
+
+def test_nothing_is_loaded_before_it_is_needed(tmp_path):
+    with Memory(tmp_path / "x.db") as memory:
+        assert memory.get_all() == {"results": []}
+        assert memory._extractor is memory._reconciler is None
