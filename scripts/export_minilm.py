@@ -34,7 +34,7 @@ from tinymem.engines.onnx_session import load_tokenizer
 
 ROOT = Path(__file__).resolve().parent.parent
 LEAST_COSINE = 0.985
-APACHE = Path(__file__).with_name("apache-2.0.txt")
+APACHE = ROOT / "tinymem" / "LICENSE"
 NUMBERS = {"F32": np.float32, "F16": np.float16, "F64": np.float64, "I64": np.int64}
 
 NOTICE = """{name}
