@@ -74,8 +74,8 @@ def test_from_config_opens_the_file(tmp_path):
     with Memory.from_config({"vector_store": {"provider": "sqlite", "config": {"path": path}}}) as memory:
         assert memory.count() == 0
     assert Path(path).exists()
-    with pytest.raises(ConfigError):
-        Memory.from_config({"path": path, "colour": "red"})
+    with pytest.raises(ConfigError, match="colour"):
+        Memory.from_config(config_dict={"path": path, "colour": "red"})
 
 
 def test_the_path_is_the_argument_else_the_environment_else_the_data_folder(tmp_path, monkeypatch):

@@ -3,6 +3,7 @@
 import doctest
 import importlib
 import pkgutil
+import shutil
 
 import pytest
 
@@ -35,11 +36,11 @@ def examples(name):
 @pytest.mark.parametrize(
     "test", [test for name in MODULES for test in examples(name)], ids=lambda test: test.name
 )
-def test_the_example_is_true(test, tmp_path, monkeypatch):
+def test_the_example_is_true(test, tmp_path, monkeypatch, noise_gguf):
     monkeypatch.chdir(tmp_path)
-    needs_a_file = [path for path in ("model.gguf", "assistant.db") if f'"{path}"' in test.docstring]
-    if needs_a_file:
-        pytest.skip(f"shows a file of the reader's own: {needs_a_file[0]}")
+    if "model.gguf" in test.docstring:  # any model will do, so what it says is not shown
+        shutil.copy(noise_gguf(), "model.gguf")
+        test.examples[-1].want = "...\n"
     said = []
     runner = doctest.DocTestRunner(optionflags=doctest.ELLIPSIS)
     runner.run(test, out=said.append)

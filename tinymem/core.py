@@ -101,7 +101,7 @@ class MemoryCore:
         self._store = Store(config.database_path(path), busy_timeout_s=busy_timeout_s)
 
     @classmethod
-    def from_config(cls: type[Self], settings: Mapping[str, Any]) -> Self:
+    def from_config(cls: type[Self], config_dict: Mapping[str, Any]) -> Self:
         """Return a Memory made from a dictionary, flat or shaped like mem0's.
 
         Flat keys: `path`, `llm` (a GGUF's path), `embedder` (an ONNX folder), `n_ctx`, `threads`,
@@ -114,7 +114,7 @@ class MemoryCore:
             >>> Memory.from_config({"vector_store": {"config": {"path": ":memory:"}}}).count()
             0
         """
-        return cls(**vars(config.parse_config(settings)))
+        return cls(**vars(config.parse_config(config_dict)))
 
     def check(self) -> list[str]:
         """Return what is wrong with the file, in plain words; empty when it is sound.
