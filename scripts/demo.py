@@ -10,6 +10,7 @@ Everything is real: the bundled models, the file, the search. Nothing leaves thi
 from __future__ import annotations
 
 import json
+import shlex
 import shutil
 import sys
 import textwrap
@@ -101,9 +102,9 @@ def close_with(memory: Memory, user_id: str) -> None:
     problems = memory.check()
     heading("The file")
     print("check(): " + ("; ".join(problems) or "sound"))
-    shown = DATABASE.relative_to(ROOT)
-    print(f"All of it is in {shown}. Look for yourself, from {ROOT}:")
-    print(f"  .venv/bin/tinymem list --user {user_id} --db {shown}")
+    tinymem = shlex.quote(str(ROOT / ".venv" / "bin" / "tinymem"))
+    print("All of it is in one file. Look for yourself:")
+    print(f"  {tinymem} list --user {shlex.quote(user_id)} --db {shlex.quote(str(DATABASE))}")
 
 
 def heading(text: str) -> None:

@@ -189,6 +189,22 @@ def test_every_error_is_raised_by_a_test() -> None:
     assert [name for name in leaf_errors() if name not in expected] == []
 
 
+def shell_scripts() -> list[Path]:
+    found = [ROOT / ".ci" / "run", *sorted((ROOT / "scripts").iterdir())]
+    return [path for path in found if path.is_file() and path.read_bytes().startswith(b"#!/usr/bin/env bash")]
+
+
+@pytest.mark.parametrize("path", shell_scripts(), ids=name_of)
+def test_shell_scripts_can_run_and_stop_at_the_first_error(path: Path) -> None:
+    assert os.access(path, os.X_OK)
+    assert "set -euo pipefail" in path.read_text(encoding="utf-8")
+    assert subprocess.run(["bash", "-n", str(path)], check=False).returncode == 0
+
+
+def test_ci_runs_the_test_command() -> None:
+    assert "scripts/test" in (ROOT / ".ci" / "run").read_text(encoding="utf-8")
+
+
 def fresh_python(code: str, bytecode: Path | None = None) -> str:
     """Return what a new interpreter prints; `bytecode` is where it keeps compiled modules."""
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}
