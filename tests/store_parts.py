@@ -47,6 +47,11 @@ def commit(*changes: Change, commit_id: str | None = None, **fields: Any) -> Com
     return Commit(commit_id or uuid.uuid4().hex, fields.pop("call", "add"), NOW, changes, **fields)
 
 
+def write(store: Store, *changes: Change) -> None:
+    """Write Changes in one commit, vectors by EMBEDDER."""
+    store.apply(commit(*changes), embedder=EMBEDDER)
+
+
 def add(store: Store, *records: Record, vectors: list[Vector] | None = None) -> None:
     """Store Records in one commit."""
     given: list[Any] = list(vectors or [None] * len(records))

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.store_parts import EMBEDDER, add, commit, opened, random_unit, record, unit
+from tests.store_parts import EMBEDDER, add, commit, opened, random_unit, record, unit, write
 from tinymem.store import vectors
 from tinymem.store.filters import EVERYTHING, Where
 from tinymem.store.resident import ResidentVectors
@@ -123,7 +123,7 @@ def test_another_process_commits_are_followed(tmp_path: Path) -> None:
         assert reader.nearest(unit(1), EVERYTHING, 9) == []
         add(writer, scoped(0), scoped(1), vectors=[unit(1), unit(0, 1)])
         assert reader.nearest(unit(1), EVERYTHING, 9) == [(1, 1.0), (2, 0.0)]
-        writer.apply(commit(Change("UPDATE", before=scoped(0), after=scoped(0, "New"), vector=unit(0, 0, 1))))
+        write(writer, Change("UPDATE", before=scoped(0), after=scoped(0, "New"), vector=unit(0, 0, 1)))
         writer.apply(commit(Change("DELETE", before=scoped(1))))
         add(writer, scoped(2), vectors=[unit(1)])
         assert reader.nearest(unit(1), EVERYTHING, 9) == [(3, 1.0), (1, 0.0)]
@@ -143,7 +143,7 @@ def test_a_vector_that_comes_later_to_an_old_memory_is_found(store: Store) -> No
     add(store, first)
     add(store, scoped(101), vectors=[unit(0, 1)])
     assert len(store.nearest(unit(1), EVERYTHING, 100)) == 61
-    store.apply(commit(Change("UPDATE", before=first, after=scoped(100, "New"), vector=unit(1))))
+    write(store, Change("UPDATE", before=first, after=scoped(100, "New"), vector=unit(1)))
     assert store.nearest(unit(1), EVERYTHING, 1) == [(61, 1.0)]
 
 

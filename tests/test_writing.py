@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from tests.store_parts import EMBEDDER, NOW, add, commit, opened, record, unit
+from tests.store_parts import EMBEDDER, NOW, add, commit, opened, record, unit, write
 from tinymem.errors import ConflictError, EmbeddingError, ValidationError
 from tinymem.store.filters import EVERYTHING, where
 from tinymem.store.store import Store
@@ -172,20 +172,20 @@ def test_an_update_keeps_the_vector_only_while_the_text_stays(store: Store) -> N
     store.apply(commit(Change("UPDATE", before=one, after=tagged)))
     assert np.array_equal(store.vector_of("m1"), unit(1))
     turned = replace(tagged, text="Two")
-    store.apply(commit(Change("UPDATE", before=tagged, after=turned, vector=unit(0, 1))))
+    write(store, Change("UPDATE", before=tagged, after=turned, vector=unit(0, 1)))
     assert np.array_equal(store.vector_of("m1"), unit(0, 1))
     assert store.nearest(unit(0, 1), EVERYTHING, 1) == [(1, 1.0)]
     store.apply(commit(Change("UPDATE", before=turned, after=one)))
     assert store.vector_of("m1") is None
     assert store.nearest(unit(0, 1), EVERYTHING, 1) == []
-    store.apply(commit(Change("UPDATE", before=one, after=turned, vector=unit(1, 1))))
+    write(store, Change("UPDATE", before=one, after=turned, vector=unit(1, 1)))
     assert np.array_equal(store.vector_of("m1"), unit(1, 1))
 
 
 def test_a_change_keeps_the_vector_that_stood_before(store: Store) -> None:
     one, two = record("m1", "One"), record("m1", "Two")
     add(store, one, vectors=[unit(1)])
-    store.apply(commit(Change("UPDATE", before=one, after=two, vector=unit(0, 1))))
+    write(store, Change("UPDATE", before=one, after=two, vector=unit(0, 1)))
     store.apply(commit(Change("DELETE", before=two)))
     with store._open() as connection:
         kept = [blob for (blob,) in connection.execute("SELECT vector_before FROM changes ORDER BY seq")]
@@ -221,13 +221,13 @@ def test_a_bad_vector_is_refused_before_anything_is_written(
             store.similarities(vector, [1])
         if isinstance(vector, np.ndarray):
             with pytest.raises(EmbeddingError, match=match):
-                store.apply(commit(Change("ADD", after=record("m1"), vector=vector)))
+                write(store, Change("ADD", after=record("m1"), vector=vector))
 
 
 def test_the_first_vector_says_who_made_it(store: Store) -> None:
     assert store.identity() == {}
     assert store.vectors_match(EMBEDDER)
-    with pytest.raises(ValidationError, match="first vectors of a file need `embedder`"):
+    with pytest.raises(ValidationError, match="vectors need `embedder`"):
         store.apply(commit(Change("ADD", after=record(), vector=unit(1))))
     store.apply(commit(Change("ADD", after=record("wordless"))), embedder=EMBEDDER)
     assert store.identity() == {}
@@ -337,7 +337,7 @@ def test_an_interrupt_at_any_statement_rolls_everything_back(tmp_path: Path) -> 
             with store._open() as connection:
                 connection.exec_trace = Interrupt(statement)
             try:
-                store.apply(commit(*changes, messages=(Message("user", "hello"),)))
+                store.apply(commit(*changes, messages=(Message("user", "hello"),)), embedder=EMBEDDER)
                 done = True
             except KeyboardInterrupt:
                 pass

@@ -121,6 +121,10 @@ SCHEMA_VERSION = len(MIGRATIONS)
 """The `user_version` of a file that this release writes."""
 
 
+STAGED_SQL = "CREATE TABLE staged_vector(hash TEXT PRIMARY KEY, vector BLOB NOT NULL) STRICT, WITHOUT ROWID"
+"""The DDL of what `staging` collects; the table exists only while a file is re-embedded."""
+
+
 def vectors_sql(dimension: int) -> str:
     """Return the DDL of the vector table, created when the first vector arrives.
 

@@ -10,14 +10,14 @@ from __future__ import annotations
 import json
 import os
 import threading
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from typing import Any, Literal
 
 import apsw
 
 from tinymem.errors import StoreError
-from tinymem.store import care, timeline, writing
+from tinymem.store import care, staging, timeline, writing
 from tinymem.store.connect import connect, disconnect, mapped_errors
 from tinymem.store.filters import Where
 from tinymem.store.matches import find_matches
@@ -226,6 +226,44 @@ class Store:
             counted["schema_version"] = connection.pragma("user_version")
             counted["embedder"] = embedder
         return counted
+
+    def reembed(
+        self,
+        embed: Callable[[Sequence[str]], Vector],
+        embedder: Mapping[str, Any],
+        *,
+        batch_size: int = 256,
+        progress: Callable[[int, int], None] | None = None,
+    ) -> int:
+        """Give every memory a vector of another embedder; return how many texts were embedded.
+
+        `embed` turns up to `batch_size` texts into float32 (n, dimension), rows normalised, outside any
+        transaction; `embedder` is its identity. `progress` is told (texts done, texts in all). Until the
+        swap in the end, one transaction, the file stays in its old space; a run that was cut off goes on
+        where it stopped.
+
+        Raises:
+            ValidationError: The embedder's identity has no name or no usable dimension.
+            EmbeddingError: `embed` gave something else than one normalised row for each text.
+            ConflictError: Another process began to re-embed the file with another embedder.
+        """
+        with self._writing() as connection:
+            staging.begin(connection, embedder)
+        done = 0
+        while True:
+            with self._reading() as connection:
+                pending = staging.load_pending(connection)
+            for start in range(0, len(pending), batch_size):
+                hashes, texts = zip(*pending[start : start + batch_size], strict=True)
+                rows = embed(texts)
+                with self._writing() as connection:
+                    staging.keep(connection, embedder, hashes, rows)
+                if progress is not None:
+                    progress(done + start + len(texts), done + len(pending))
+            done += len(pending)
+            with self._writing() as connection:
+                if staging.swap(connection, embedder):
+                    return done
 
     def reset(self) -> None:
         """Remove everything: memories, vectors, history, messages. The file stays, and stays ours.

@@ -78,6 +78,26 @@ def same_space(one: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
     )
 
 
+def check_embedder(embedder: Mapping[str, Any]) -> dict[str, Any]:
+    """Return an embedder's identity as it will come back from the file.
+
+    Raises:
+        ValidationError: It says no name, or no dimension that a vector can have.
+    """
+    try:
+        identity = dict(json.loads(json.dumps(dict(embedder))))
+    except (TypeError, ValueError) as error:
+        raise ValidationError(f"embedder identity {embedder!r} can not be stored: {error}") from error
+    dimension = identity.get("dimension")
+    if not isinstance(dimension, int) or not 1 <= dimension <= MAX_DIMENSION:
+        raise ValidationError(f"embedder dimension is {dimension!r}; it has to be 1 to {MAX_DIMENSION}")
+    if not isinstance(identity.get("name"), str):
+        raise ValidationError(
+            f"embedder identity {embedder!r} has no name; a name, sha256 and dimension are needed"
+        )
+    return identity
+
+
 def prepare(commit: Commit, embedder: Mapping[str, Any] | None) -> PreparedCommit:
     """Check and render a Commit without touching the file.
 
@@ -86,10 +106,9 @@ def prepare(commit: Commit, embedder: Mapping[str, Any] | None) -> PreparedCommi
         EmbeddingError: A vector is not a normalised float32 row of the embedder's dimension.
     """
     if embedder is not None:
-        embedder = json.loads(json.dumps(dict(embedder)))  # compared with what JSON gave back later
-        dimension = embedder.get("dimension")
-        if not isinstance(dimension, int) or not 1 <= dimension <= MAX_DIMENSION:
-            raise ValidationError(f"embedder dimension is {dimension!r}; it has to be 1 to {MAX_DIMENSION}")
+        embedder = check_embedder(embedder)
+    elif any(change.vector is not None for change in commit.changes):
+        raise ValidationError("vectors need `embedder`, the identity of what made them")
     return PreparedCommit(
         id=commit.id,
         values=_prepare_values(commit),
@@ -163,24 +182,18 @@ def write(connection: apsw.Connection, prepared: PreparedCommit, *, keep_message
 def _settle_identity(connection: apsw.Connection, prepared: PreparedCommit) -> bool:
     """Record the embedder with the first vector, refuse another one's; tell whether the file has vectors."""
     stored = load_embedder(connection)
-    vectors = [change.change.vector for change in prepared.changes if change.vector is not None]
-    if not vectors:
+    if all(change.vector is None for change in prepared.changes):
         return stored is not None
+    assert prepared.embedder is not None, "prepare() refuses vectors that nobody made"
     if stored is None:
-        if prepared.embedder is None:
-            raise ValidationError(
-                "the first vectors of a file need `embedder`, the identity of what made them"
-            )
         connection.execute("INSERT INTO identity VALUES ('embedder', ?)", (json.dumps(prepared.embedder),))
         connection.execute(vectors_sql(prepared.embedder["dimension"]))
         return True
-    if prepared.embedder is not None and not same_space(stored, prepared.embedder):
+    if not same_space(stored, prepared.embedder):
         raise ConflictError(
             f"the file's vectors are of {stored['name']!r}, these of {prepared.embedder.get('name')!r}; "
             "they can not be mixed: write without vectors, or reembed()"
         )
-    for vector in vectors:
-        check_vector(vector, stored["dimension"])  # type: ignore[arg-type]  # filtered above
     return True
 
 
@@ -309,11 +322,12 @@ def _vector_at(connection: apsw.Connection, rowid: int) -> bytes | None:
 
 def erase_everything(connection: apsw.Connection) -> None:
     """Empty every table; run it inside a write transaction. Numbers once used are never used again."""
-    connection.execute("DROP TABLE IF EXISTS memory_vec")
+    for table in ("memory_vec", "staged_vector"):
+        connection.execute(f"DROP TABLE IF EXISTS {table}")
     connection.execute("INSERT INTO memory_fts(memory_fts) VALUES ('delete-all')")
     for table in ("memory", "memory_category", "commits", "changes", "messages"):
         connection.execute(f"DELETE FROM {table}")
-    connection.execute("DELETE FROM identity WHERE key = 'embedder'")
+    connection.execute("DELETE FROM identity WHERE key <> 'generation'")
     start_generation(connection)
 
 
