@@ -54,8 +54,10 @@ def mapped_errors(path: str = "the store") -> Iterator[None]:
     try:
         yield
     except apsw.Error as error:
+        # sqlite-vec passes on in words alone what went wrong inside it.
+        kind = apsw.FullError if "disk is full" in str(error) else type(error)
         for theirs, ours, meaning in _MEANINGS:
-            if isinstance(error, theirs):
+            if issubclass(kind, theirs):
                 raise ours(f"{meaning.format(path=path)} (SQLite: {error})") from error
         raise
 

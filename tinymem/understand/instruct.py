@@ -300,7 +300,7 @@ def _parsed_object(reply: Reply) -> dict[str, Any] | None:
         return None
     try:
         found = json.loads(reply.text)
-    except ValueError:
+    except (ValueError, RecursionError):
         return None
     return found if isinstance(found, dict) else None
 
