@@ -228,11 +228,12 @@ def test_the_command_line_helps_without_a_database() -> None:
 
 
 def test_importing_tinymem_is_quick(tmp_path: Path) -> None:
-    measure = "import time; t = time.perf_counter(); import {}; print(time.perf_counter() - t)"
+    """Processor time, because the machine may be busy, and against numpy's, which is most of it."""
+    measure = "import time; t = time.process_time(); import {}; print(time.process_time() - t)"
     times = {
         name: [float(fresh_python(measure.format(name), tmp_path)) for _ in range(4)]
         for name in ("tinymem", "numpy")
     }
     ours, numpy = min(times["tinymem"]), min(times["numpy"])
     sys.stdout.write(f"import tinymem: {ours * 1000:.0f} ms, of which numpy: {numpy * 1000:.0f} ms\n")
-    assert ours < max(0.15, 2.5 * numpy)  # a ratio too, because the machine may be busy
+    assert ours < max(0.15, 2.5 * numpy)

@@ -35,7 +35,6 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run one command and return its exit status."""
     parser = build_parser()
     arguments = parser.parse_args(argv, argparse.Namespace(db=None, json=False))
-    arguments.fail = parser.error
     try:
         status: int = arguments.run(arguments)
         sys.stdout.flush()
@@ -71,7 +70,7 @@ def build_parser() -> argparse.ArgumentParser:
         made = commands.add_parser(
             name, help=summary, description=f"{summary[0].upper()}{summary[1:]}.", parents=[common]
         )
-        made.set_defaults(run=run)
+        made.set_defaults(run=run, fail=made.error)
         return made
 
     add_writing_commands(command)
@@ -202,7 +201,7 @@ def run_update(arguments: argparse.Namespace) -> int:
     """Run `tinymem update`."""
     text = " ".join(arguments.text) or None
     if text is None and arguments.metadata is None:
-        refuse(arguments, "update: give the new text, --metadata, or both")
+        refuse(arguments, "give the new text, --metadata, or both")
     with open_memory(arguments) as memory:
         done = memory.update(arguments.id, text, metadata=arguments.metadata)
     return show(arguments, done, message_of)
@@ -212,12 +211,12 @@ def run_delete(arguments: argparse.Namespace) -> int:
     """Run `tinymem delete`."""
     which = {**ids_of(arguments), "filters": arguments.filter}
     if arguments.all == (arguments.id is not None):
-        refuse(arguments, "delete: give either an id or --all")
+        refuse(arguments, "give either an id or --all")
     if arguments.id is not None and any(value is not None for value in which.values()):
-        refuse(arguments, "delete: --user, --agent, --run, --app and --filter go with --all, not with an id")
+        refuse(arguments, "--user, --agent, --run, --app and --filter go with --all, not with an id")
     with open_memory(arguments) as memory:
         if arguments.all and not arguments.yes:
-            refuse(arguments, f"delete: {memory.count(**which)} memories would go; repeat with --yes")
+            refuse(arguments, f"{memory.count(**which)} memories would go; repeat with --yes")
         done = memory.delete_all(**which) if arguments.all else memory.delete(arguments.id)
     return show(arguments, done, message_of)
 
@@ -266,7 +265,7 @@ def ids_of(arguments: argparse.Namespace) -> dict[str, str | None]:
 def read_messages(arguments: argparse.Namespace) -> Any:
     """Return what to add: the text itself, or the JSON conversation in a file or on stdin."""
     if bool(arguments.text) == (arguments.messages is not None):
-        refuse(arguments, "add: give either a text or --messages FILE (- is stdin)")
+        refuse(arguments, "give either a text or --messages FILE (- is stdin)")
     source = arguments.messages or ("-" if arguments.text == ["-"] else None)
     if source is None:
         return " ".join(arguments.text)
@@ -276,9 +275,9 @@ def read_messages(arguments: argparse.Namespace) -> Any:
         with open(source, encoding="utf-8-sig") as file:
             return json.load(file)
     except OSError as problem:
-        refuse(arguments, f"add: cannot read {source!r}: {problem.strerror}")
+        refuse(arguments, f"cannot read {source!r}: {problem.strerror}")
     except ValueError as problem:
-        refuse(arguments, f"add: {source!r} holds no JSON conversation: {problem}")
+        refuse(arguments, f"{source!r} holds no JSON conversation: {problem}")
 
 
 def refuse(arguments: argparse.Namespace, message: str) -> NoReturn:
