@@ -93,18 +93,6 @@ def test_a_path_that_cannot_hold_a_file_is_our_error(tmp_path, where):
     assert [path.name for path in tmp_path.iterdir()] == ["file.txt"]
 
 
-@pytest.mark.skipif(os.geteuid() == 0 if hasattr(os, "geteuid") else True, reason="root may write everywhere")
-def test_a_file_that_may_not_be_written_is_our_error(tmp_path):
-    make_ours(tmp_path / "x.db")
-    (tmp_path / "x.db").chmod(0o400)
-    tmp_path.chmod(0o500)
-    try:
-        with pytest.raises(StoreError, match="permissions"), Memory(tmp_path / "x.db", **FAKES) as memory:
-            memory.add("Likes tea", user_id="ana", infer=False)
-    finally:
-        tmp_path.chmod(0o700)
-
-
 LOCK = """
 import sys, apsw
 connection = apsw.Connection(sys.argv[1])
