@@ -66,7 +66,7 @@ def acknowledged_is_stored(path: Path, numbers: list[int]) -> None:
     assert files_beside(path) == [path.name]
 
 
-@pytest.mark.parametrize("seed", range(6))
+@pytest.mark.parametrize("seed", range(4))
 def test_a_killed_writer_leaves_whole_commits(tmp_path: Path, seed: int) -> None:
     path = tmp_path / "memory.db"
     generator = random.Random(seed)
@@ -76,7 +76,7 @@ def test_a_killed_writer_leaves_whole_commits(tmp_path: Path, seed: int) -> None
     acknowledged_is_stored(path, first + second)
 
 
-@pytest.mark.parametrize("delay_s", [0.0, 0.001, 0.002, 0.003, 0.004, 0.006, 0.008])
+@pytest.mark.parametrize("delay_s", [0.0, 0.002, 0.003, 0.004, 0.006])
 def test_a_process_killed_while_it_creates_the_file_leaves_a_file_that_opens(
     tmp_path: Path, delay_s: float
 ) -> None:
