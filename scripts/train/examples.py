@@ -1,4 +1,4 @@
-"""The corpus as training examples: messages with marked words, and pairs of memory and fact.
+"""The corpus as training examples for the spotter: messages with the words in them that state facts.
 
 An author is always whole on one side: author 4 tests, all others train. Facts that a second
 reader doubted (`doubts.txt`) teach nothing, neither for nor against: their words are masked.
@@ -10,7 +10,6 @@ from __future__ import annotations
 import json
 import random
 import re
-from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,7 +17,6 @@ from typing import Any
 
 CORPUS = Path(__file__).parent / "corpus"
 TEST_AUTHOR = 4
-RELATIONS = ("same", "update", "delete", "unrelated")
 IGNORED = -1.0
 """The label of what must teach nothing."""
 
@@ -51,16 +49,6 @@ class Seen:
     worth: float
     marked: tuple[tuple[int, int], ...] = ()
     masked: tuple[tuple[int, int], ...] = ()
-
-
-@dataclass(frozen=True)
-class Pair:
-    """A stored memory, a new fact, and what the fact does to it (an index into RELATIONS)."""
-
-    memory: str
-    fact: str
-    relation: int
-    source: str
 
 
 def read_lines(path: Path) -> list[dict[str, Any]]:
@@ -142,6 +130,26 @@ def messages(
     return [seen for talk in talks for seen in said_by(talk, speakers, doubts, spans)]
 
 
+def clips(talk: dict[str, Any], doubts: set[str], spans: dict[str, Any]) -> Iterator[Seen]:
+    """Yield pieces of a user's messages as messages of their own: facts in a few words, and other clauses.
+
+    Without them nearly every short first message of the corpus holds nothing ("thanks"), and a model
+    learns that shortness means nothing. A fact's words are taken only where they say it by themselves.
+    """
+    for i, fact in enumerate(talk["facts"]):
+        name = f"{talk['id']}:{i}"
+        stated = fact.get("spans") or spans.get(name, ())
+        if name in doubts or len(stated) != 1 or stated[0][0] != fact["turn"]:
+            continue
+        words, wanted = stated[0][1], content_words(fact["text"])
+        if len(words.split()) <= 10 and 2 * len(wanted & content_words(words)) >= len(wanted):
+            yield Seen(f"{name}/clip", "user", "", words, 1.0, ((0, len(words)),))
+    for seen in said_by(talk, ("user",), doubts, spans):
+        for start, end in rough_clauses(seen.text) if seen.marked else ():
+            if not any(a < end and start < b for a, b in (*seen.marked, *seen.masked)):
+                yield Seen(f"{seen.id}/{start}/clip", "user", "", seen.text[start:end], 0.0)
+
+
 def spotter_examples(seed: int, silent_assistants: int = 1200, folder: Path = CORPUS) -> list[Seen]:
     """Return the training messages: all users', all that tell about an assistant, some that do not."""
     found = messages([a for a in authors("conversations", folder) if a != TEST_AUTHOR], folder=folder)
@@ -150,87 +158,19 @@ def spotter_examples(seed: int, silent_assistants: int = 1200, folder: Path = CO
     return rest + random.Random(seed).sample(silent, min(silent_assistants, len(silent)))
 
 
-def written_pairs(who: Sequence[int], folder: Path = CORPUS) -> list[Pair]:
-    """Return the authors' own pairs."""
-    rows = ((a, row) for a in who for row in read_lines(folder / f"pairs_{a}.jsonl"))
-    return [Pair(r["memory"], r["fact"], RELATIONS.index(r["relation"]), f"pairs_{a}") for a, r in rows]
-
-
-def context_pairs(folder: Path = CORPUS) -> list[Pair]:
-    """Return every memory of every context with the context's fact."""
-    rows = [row for path in sorted(folder.glob("contexts_*.jsonl")) for row in read_lines(path)]
+def spotter_corrections(
+    seed: int, short_facts: int = 1000, short_silences: int = 600, again: int = 2000, folder: Path = CORPUS
+) -> list[Seen]:
+    """Return short messages, cut from longer ones, among what the spotter has learned."""
+    rng = random.Random(f"{seed}/short")
+    who = [author for author in authors("conversations", folder) if author != TEST_AUTHOR]
+    doubts, spans = doubted(folder), spans_by_fact(folder)
+    talks = (talk for author in who for talk in read_lines(folder / f"conversations_{author}.jsonl"))
+    pieces = [piece for talk in talks for piece in clips(talk, doubts, spans) if piece.text.strip()]
+    facts = [piece for piece in pieces if piece.worth == 1.0]
+    others = [piece for piece in pieces if piece.worth == 0.0 and len(piece.text.split()) > 2]
     return [
-        Pair(memory, row["fact"], RELATIONS.index(relation), row["id"])
-        for row in rows
-        for memory, relation in zip(row["memories"], row["relations"], strict=True)
-    ]
-
-
-def neighbours(who: Sequence[int], count: int, seed: int, folder: Path = CORPUS) -> list[Pair]:
-    """Return pairs of facts told side by side in one conversation, which leave each other alone.
-
-    Pairs that share words come first, as a search would offer them; pairs that share more than half
-    of their words are left out, since one may correct the other.
-    """
-    rng, doubts = random.Random(seed), doubted(folder)
-    close, far = [], []
-    for author in who:
-        for talk in read_lines(folder / f"conversations_{author}.jsonl"):
-            facts = [f["text"] for i, f in enumerate(talk["facts"]) if f"{talk['id']}:{i}" not in doubts]
-            for earlier in range(len(facts)):
-                for later in range(earlier + 1, len(facts)):
-                    one, two = facts[earlier], facts[later]
-                    alike = likeness(one, two)
-                    if alike <= 0.5:
-                        (close if alike > 0 else far).append(Pair(one, two, 3, talk["id"]))
-    rng.shuffle(close)
-    rng.shuffle(far)
-    wanted_close = min(len(close), round(count * 0.7))
-    return close[:wanted_close] + far[: count - wanted_close]
-
-
-def likeness(one: str, two: str) -> float:
-    """Return the F1 of two statements' content words, 0 to 1."""
-    first, second = Counter(content_words(one)), Counter(content_words(two))
-    return 2 * sum((first & second).values()) / max(1, sum(first.values()) + sum(second.values()))
-
-
-def strangers(who: Sequence[int], count: int, seed: int, folder: Path = CORPUS) -> list[Pair]:
-    """Return random facts of different conversations that share no content word."""
-    rng = random.Random(f"{seed}/strangers")
-    facts = [
-        (t["id"], f["text"])
-        for a in who
-        for t in read_lines(folder / f"conversations_{a}.jsonl")
-        for f in t["facts"]
-    ]
-    out: list[Pair] = []
-    while len(out) < count:
-        (here, memory), (there, fact) = rng.choice(facts), rng.choice(facts)
-        if here != there and not likeness(memory, fact):
-            out.append(Pair(memory, fact, 3, "strangers"))
-    return out
-
-
-def repeated(who: Sequence[int], count: int, seed: int, folder: Path = CORPUS) -> list[Pair]:
-    """Return facts told again word for word."""
-    rng = random.Random(f"{seed}/repeated")
-    facts = [
-        f["text"] for a in who for t in read_lines(folder / f"conversations_{a}.jsonl") for f in t["facts"]
-    ]
-    return [Pair(fact, fact, 0, "repeated") for fact in rng.sample(facts, min(count, len(facts)))]
-
-
-def judge_examples(
-    seed: int, beside: int = 2000, apart: int = 600, again: int = 200, folder: Path = CORPUS
-) -> list[Pair]:
-    """Return the training pairs, weighed as a store meets them: most memories stay as they are."""
-    pair_authors = [a for a in authors("pairs", folder) if a != TEST_AUTHOR]
-    talkers = [a for a in authors("conversations", folder) if a != TEST_AUTHOR]
-    return [
-        *written_pairs(pair_authors, folder),
-        *context_pairs(folder),
-        *neighbours(talkers, beside, seed, folder),
-        *strangers(talkers, apart, seed, folder),
-        *repeated(talkers, again, seed, folder),
+        *rng.sample(spotter_examples(seed, folder=folder), again),
+        *rng.sample(facts, min(short_facts, len(facts))),
+        *rng.sample(others, min(short_silences, len(others))),
     ]

@@ -28,6 +28,7 @@ class Plan:
     batch: int = 16
     warm_up: float = 0.1
     decay: float = 0.01
+    layers: int = 6
     frozen_layers: int = 2
     seed: int = 0
 

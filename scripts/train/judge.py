@@ -18,15 +18,16 @@ import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from scripts.train.examples import RELATIONS, Pair, likeness
 from scripts.train.fit import Plan, fit
-from scripts.train.minilm import DROPOUT, WIDTH, Encoded, MiniLM, Pairs, stack
+from scripts.train.minilm import DROPOUT, WIDTH, Encoded, MiniLM, Pairs, published_vectors, stack
+from scripts.train.pairs import DELETE, RELATIONS, SAME, UNRELATED, UPDATE, Embed, Pair, likeness
 from scripts.train.scores import confusion
 
 LONGEST, LONGEST_FIRST = 256, 126
 """Tokens of both texts with their marks, and of the memory alone."""
+THRESHOLDS = {"same": 0.6, "update": 0.85, "delete": 0.85}
+"""From which confidence on a verdict may be acted on: see the model card."""
 
-SAME, UPDATE, DELETE, UNRELATED = range(len(RELATIONS))
 Logits = NDArray[np.float32]
 """float32 (pairs, 4), in the order of RELATIONS."""
 
@@ -87,26 +88,26 @@ def calibration(logits: Logits, wanted: Sequence[int], temperature: float) -> li
 
 @dataclass(frozen=True)
 class Store:
-    """One new fact against several memories; `target` is the index of the authored one."""
+    """One new fact against several memories, of which the first is the one it was written for."""
 
     fact: str
     memories: tuple[str, ...]
-    target: int
     relation: int
 
 
-def stores(pairs: Sequence[Pair], beside: int = 9) -> list[Store]:
-    """Put every related pair among the memories of other pairs that share most words with its fact.
+def stores(pairs: Sequence[Pair], embed: Embed, beside: int = 9) -> list[Store]:
+    """Put every related pair among the memories of other pairs that are nearest to its fact.
 
     Memories that say nearly the same as the target are left out: they would rightly be replaced too.
     """
     every = sorted({pair.memory for pair in pairs})
+    related = [pair for pair in pairs if pair.relation != UNRELATED]
+    cosines = embed([pair.fact for pair in related]) @ embed(every).T
     out = []
-    for pair in pairs:
-        if pair.relation != UNRELATED:
-            others = [m for m in every if m != pair.memory and likeness(m, pair.memory) < 0.5]
-            near = sorted(others, key=lambda m: (-likeness(m, pair.fact), m))[:beside]
-            out.append(Store(pair.fact, (pair.memory, *near), 0, pair.relation))
+    for pair, row in zip(related, cosines, strict=True):
+        nearest = [every[i] for i in np.argsort(-row)]
+        others = [m for m in nearest if m != pair.memory and likeness(m, pair.memory) < 0.5]
+        out.append(Store(pair.fact, (pair.memory, *others[:beside]), pair.relation))
     return out
 
 
@@ -114,8 +115,9 @@ def store_outcomes(found: Sequence[Store], logits: Logits, temperature: float) -
     """Return, for least confidences, what the best update or delete of a store hits.
 
     A store is decided by its likeliest memory only, as the reconciler does: `resolved` counts targets
-    of update or delete that are replaced, `wrong` strangers that are, `twice` targets of `same` that
-    are replaced although nothing changed, `repeated` those of `same` that are seen as told again.
+    of update or delete that are replaced, `wrong` strangers that are, `strangers` all that would be
+    if every sure memory were replaced, `twice` targets of `same` that are replaced although nothing
+    changed, `repeated` those of `same` that are seen as told again. Some strangers do contradict.
     """
     sure = shares(logits, temperature).reshape(len(found), -1, len(RELATIONS))
     changed = sure[:, :, UPDATE] + sure[:, :, DELETE]
@@ -126,6 +128,7 @@ def store_outcomes(found: Sequence[Store], logits: Logits, temperature: float) -
         replaced = changed[np.arange(len(found)), best] >= t
         row = {"resolved": (replaced & due & (best == 0)).sum() / max(1, due.sum())}
         row["wrong"] = int((replaced & (best != 0)).sum())
+        row["strangers"] = int((changed[:, 1:] >= t).sum())
         row["twice"] = int((replaced & ~due & (best == 0)).sum())
         row["repeated"] = (sure[~due, 0, SAME] >= t).sum() / max(1, (~due).sum())
         rows.append({"t": t, **{name: round(float(value), 3) for name, value in row.items()}})
@@ -140,15 +143,21 @@ def measure(logits: Logits, test: Sequence[Pair]) -> dict[str, Any]:
     return {**table, "temperature": temperature, "calibration": calibration(logits, wanted, temperature)}
 
 
-def train(published: Path, data: Sequence[Pair], test: Sequence[Pair], plan: Plan, folder: Path) -> JudgeNet:
-    """Fine-tune MiniLM on `data` and score on `test` after each epoch; `fit` says what `folder` gets."""
+def untrained(published: Path, plan: Plan) -> JudgeNet:
+    """Return MiniLM with fresh heads."""
     torch.manual_seed(plan.seed)
+    return JudgeNet(MiniLM.load(published, plan.layers))
+
+
+def train(
+    model: JudgeNet, published: Path, data: Sequence[Pair], test: Sequence[Pair], plan: Plan, folder: Path
+) -> None:
+    """Fine-tune `model` on `data` and score on `test` after each epoch; `fit` says what `folder` gets."""
     pairs = Pairs(published, LONGEST, LONGEST_FIRST)
-    model = JudgeNet(MiniLM.load(published))
     model.body.freeze(plan.frozen_layers)
     rows = [pairs.encode(pair.memory, pair.fact) for pair in data]
     held = [pairs.encode(pair.memory, pair.fact) for pair in test]
-    found = stores(test)
+    found = stores(test, published_vectors(published))
     among = [pairs.encode(memory, store.fact) for store in found for memory in store.memories]
 
     def loss_of(group: list[int]) -> Tensor:
@@ -162,4 +171,3 @@ def train(published: Path, data: Sequence[Pair], test: Sequence[Pair], plan: Pla
 
     fit(model, [len(row.ids) for row in rows], loss_of, score, plan, folder)
     model.load_state_dict(torch.load(folder / "best.pt"))
-    return model

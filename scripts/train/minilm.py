@@ -8,12 +8,14 @@ module never runs outside training: the library has no torch.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
 import torch
 import torch.nn.functional as F
+from numpy.typing import NDArray
 from safetensors.torch import load_file
 from tokenizers import Tokenizer
 from torch import Tensor, nn
@@ -110,13 +112,13 @@ class MiniLM(nn.Module):
             part.requires_grad_(False)
 
     @classmethod
-    def load(cls, folder: Path) -> MiniLM:
-        """Read a sentence-transformers folder's `model.safetensors`."""
+    def load(cls, folder: Path, layers: int = 6) -> MiniLM:
+        """Read a sentence-transformers folder's `model.safetensors`, the lowest `layers` of it."""
         weights = {
             name.removeprefix("bert."): value
             for name, value in load_file(folder / "model.safetensors").items()
         }
-        model = cls(words=len(weights["embeddings.word_embeddings.weight"]))
+        model = cls(words=len(weights["embeddings.word_embeddings.weight"]), layers=layers)
         model.load_state_dict({name: weights[name] for name in model.state_dict()})
         return model
 
@@ -147,6 +149,11 @@ class Pairs:
         self.longest, self.longest_first = longest, longest_first
         self.start, self.end = (self.tokenizer.token_to_id(name) for name in ("[CLS]", "[SEP]"))
 
+    def encode_one(self, text: str) -> Encoded:
+        """Return the tokens of a lone text."""
+        ids = self.tokenizer.encode(text, add_special_tokens=False).ids[: self.longest - 2]
+        return Encoded([self.start, *ids, self.end], [0] * (len(ids) + 2), [])
+
     def encode(self, first: str, second: str) -> Encoded:
         """Return the tokens of one pair, at most `longest` of them."""
         before = self.tokenizer.encode(first, add_special_tokens=False).ids[-self.longest_first :]
@@ -156,6 +163,25 @@ class Pairs:
         kept = after.offsets[:room]
         kinds = [0] * (len(before) + 2) + [1] * (len(kept) + 1)
         return Encoded(ids, kinds, [None] * (len(before) + 2) + kept + [None])
+
+
+def published_vectors(folder: Path) -> Callable[[Sequence[str]], NDArray[np.float32]]:
+    """Return a function that embeds sentences as published: float32 (texts, 384), rows L2-normalised."""
+    model, pairs = MiniLM.load(folder).eval(), Pairs(folder, 128, 64)
+
+    def embed(texts: Sequence[str]) -> NDArray[np.float32]:
+        rows = [pairs.encode_one(text) for text in texts]
+        out = np.zeros((len(rows), WIDTH), dtype=np.float32)
+        order = sorted(range(len(rows)), key=lambda i: len(rows[i].ids))
+        with torch.no_grad():
+            for start in range(0, len(order), 64):
+                group = order[start : start + 64]
+                ids, kinds, mask = stack([rows[i] for i in group])
+                x = model(ids, kinds, mask) * mask[..., None]
+                out[group] = F.normalize(x.sum(1) / mask.sum(1, keepdim=True), dim=-1).numpy()
+        return out
+
+    return embed
 
 
 def stack(rows: Sequence[Encoded]) -> tuple[Tensor, Tensor, Tensor]:

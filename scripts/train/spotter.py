@@ -22,6 +22,8 @@ from scripts.train.scores import at_threshold, auc, best_threshold
 
 LONGEST, LONGEST_FIRST = 256, 64
 """Tokens of both texts with their marks, and of the first alone."""
+THRESHOLDS = {"message": 0.5, "clause": 0.35}
+"""From which probability on a message, and a clause in it, is worth writing down: see the model card."""
 
 
 class SpotterNet(nn.Module):
@@ -124,13 +126,17 @@ def measure(seen: Sequence[Seen], found: Sequence[Answer]) -> dict[str, Any]:
     return {**out, "spans_reached_at": shares}
 
 
-def train(
-    published: Path, data: Sequence[Seen], test: Sequence[Seen], plan: Plan, folder: Path
-) -> SpotterNet:
-    """Fine-tune MiniLM on `data` and score on `test` after each epoch; `fit` says what `folder` gets."""
+def untrained(published: Path, plan: Plan) -> SpotterNet:
+    """Return MiniLM with fresh heads."""
     torch.manual_seed(plan.seed)
+    return SpotterNet(MiniLM.load(published, plan.layers))
+
+
+def train(
+    model: SpotterNet, published: Path, data: Sequence[Seen], test: Sequence[Seen], plan: Plan, folder: Path
+) -> None:
+    """Fine-tune `model` on `data` and score on `test` after each epoch; `fit` says what `folder` gets."""
     pairs = Pairs(published, LONGEST, LONGEST_FIRST)
-    model = SpotterNet(MiniLM.load(published))
     model.body.freeze(plan.frozen_layers)
     rows = [pairs.encode(first_text(seen), seen.text) for seen in data]
     labels = [token_labels(row, seen) for row, seen in zip(rows, data, strict=True)]
@@ -153,4 +159,3 @@ def train(
 
     fit(model, [len(row.ids) for row in rows], loss_of, score, plan, folder)
     model.load_state_dict(torch.load(folder / "best.pt"))
-    return model
