@@ -169,7 +169,7 @@ class VectorIndex:
             text = connection.execute(
                 f"SELECT group_concat(m.rowid) FROM memory m WHERE {where.sql}", where.params
             ).get
-            rowids = np.sort(np.fromstring(text or "", dtype=np.int64, sep=","))
+            rowids = np.sort(np.fromstring(text, np.int64, sep=",") if text else np.empty(0, np.int64))
             self._filtered[key] = rowids
             if len(self._filtered) > _REMEMBERED_FILTERS:
                 self._filtered.popitem(last=False)
