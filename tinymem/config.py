@@ -1,7 +1,8 @@
 """Which engines to build: from keyword arguments, or from a dictionary shaped like mem0's.
 
 Settings are checked when they are given, models are loaded when they are first needed. A setting
-that tinymem does not know is an error, never ignored.
+that tinymem does not know is an error, never ignored. What understands is imported where it is
+built: its rules take a third of the library's import time, and a program that only reads needs none.
 """
 
 from __future__ import annotations
@@ -18,11 +19,6 @@ from tinymem.engines.llama import LlamaCpp
 from tinymem.engines.onnx import OnnxEmbedder, OnnxModel
 from tinymem.errors import ConfigError, StoreError
 from tinymem.types import Embedder, Extractor, Llm, Reconciler
-from tinymem.understand.extract import BundledExtractor
-from tinymem.understand.instruct import PROMPT_VERSION, LlmExtractor, LlmReconciler
-from tinymem.understand.judge import Judge
-from tinymem.understand.reconcile import BundledReconciler
-from tinymem.understand.spot import Spotter
 
 PROVIDERS = {
     "llm": ("llama_cpp", "llamacpp", "gguf", "tinymem"),
@@ -185,23 +181,35 @@ def build_llm(llm: Llm | str | os.PathLike[str] | None, threads: int | None, n_c
 def build_extractor(llm: Llm | None, instructions: str | None, threads: int | None) -> Extractor:
     """Return what finds facts: the language model if there is one, else the bundled encoder and rules."""
     if llm is not None:
+        from tinymem.understand.instruct import LlmExtractor
+
         return LlmExtractor(llm, custom_instructions=instructions)
     if instructions is not None:
         raise ConfigError(
             "instructions need a language model to follow them: pass llm='model.gguf', or leave them out"
         )
+    from tinymem.understand.extract import BundledExtractor
+    from tinymem.understand.spot import Spotter
+
     return BundledExtractor(Spotter(OnnxModel(model_folder("memory") / "spotter", threads=threads)))
 
 
 def build_reconciler(llm: Llm | None, threads: int | None) -> Reconciler:
     """Return what reconciles facts: the language model if there is one, else the bundled judge."""
     if llm is not None:
+        from tinymem.understand.instruct import LlmReconciler
+
         return LlmReconciler(llm)
+    from tinymem.understand.judge import Judge
+    from tinymem.understand.reconcile import BundledReconciler
+
     return BundledReconciler(Judge(OnnxModel(model_folder("memory") / "judge", threads=threads)))
 
 
 def describe_engine(llm: Llm | None, extractor: object, reconciler: object) -> dict[str, Any]:
     """Return what every inferring commit writes down as what decided: the model, or the caller's own."""
+    from tinymem.understand.prompts import PROMPT_VERSION
+
     engine = {"model": "bundled"} if llm is None else {"model": llm.name, "prompts": PROMPT_VERSION}
     own = {"extractor": extractor, "reconciler": reconciler}
     return engine | {name: type(each).__name__ for name, each in own.items() if each is not None}

@@ -32,7 +32,6 @@ from tinymem.types import (
     text_hash,
 )
 from tinymem.understand.dialogue import speakers
-from tinymem.understand.instruct import summarise_procedure
 
 CANDIDATES = 10  # memories that each fact is compared with
 
@@ -143,6 +142,8 @@ def procedure_changes(
         raise ConfigError(
             "procedural_memory needs a language model to write it: pass llm='model.gguf' to Memory"
         )
+    from tinymem.understand.instruct import summarise_procedure
+
     summary = summarise_procedure(llm, messages, prompt)
     record = new_record(summary, "assistant", None, call, new_id)
     return (Change("ADD", None, record, vectorise([summary]).get(summary)),)
