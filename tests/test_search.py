@@ -78,22 +78,22 @@ def test_a_score_is_the_same_with_any_limit_filter_and_company(shelf):
     assert score("green tea", user_id="ana") == score("green tea") == score("green tea", limit=1) == alone
 
 
-def test_a_score_is_the_same_with_any_limit_among_many_that_share_words(memory):
-    said = [
-        "green tea",
-        "tea",
-        "green car and tea and dog",
-        "car",
-        "black tea with milk",
-        "the dog likes tea",
-    ]
-    memory.add(
-        [{"role": "user", "content": f"{said[n % 6]} {n}"} for n in range(600)], user_id="ana", infer=False
-    )
-    many = {item["id"]: item["score"] for item in memory.search("green tea", limit=600)["results"]}
+class MilkLover(HashEmbedder):
+    """Takes every query for one about milk and honey."""
+
+    def embed(self, texts, *, kind="document"):
+        return super().embed(["with milk and honey"] if kind == "query" else texts)
+
+
+def test_a_score_is_the_same_with_any_limit_where_meaning_and_words_find_others(memory_factory):
+    memory = memory_factory(embedder=MilkLover())
+    said = [f"tea {n}" for n in range(300)] + [f"a pot of tea with milk and honey {n}" for n in range(300)]
+    memory.add([{"role": "user", "content": text} for text in said], user_id="ana", infer=False)
+    many = {item["id"]: item["score"] for item in memory.search("tea", limit=600)["results"]}
     for limit in (1, 10, 100):
-        for item in memory.search("green tea", limit=limit)["results"]:
-            assert item["score"] == many[item["id"]]
+        found = memory.search("tea", limit=limit)["results"]
+        assert len(found) == limit
+        assert all(item["score"] == many[item["id"]] for item in found)
 
 
 def test_limit_and_top_k_cut_and_zero_is_nothing(shelf):
