@@ -214,8 +214,9 @@ def test_questions_orders_and_small_talk_are_no_bare_statements(text):
 
 FIRST_PERSON = re.compile(r"\b(?:i|my|mine|we|our)\b", re.IGNORECASE)
 WORDS = """
-I i'm im we my our sister Maya she her he they am have don't like live in Leeds and but that which when if a the
-dog cats ? , . two never is was been it them this with me us so because name's called Rex 34 kg not
+I i'm im we my our sister Maya she her he they am have don't like live in Leeds and but that which
+when if a the dog cats ? , . two never is was been it them this with me us so because name's called
+Rex 34 kg not
 """
 SAID = st.lists(st.sampled_from(WORDS.split()), max_size=14).map(" ".join)
 

@@ -260,7 +260,11 @@ def _prefer(match: re.Match[str], said: str) -> str | None:
 
 def _is_plain(rest: str) -> bool:
     """Return whether the rest of a yes-or-no question offers no choice, points nowhere else, and is short."""
-    return not re.search(r"\bor\b|,", rest) and not points(rest) and len(rest.split()) <= 9
+    return (
+        not re.search(r"\bor\b|,|\b(?:some|any)\w+|\bspecific\b", rest)
+        and not points(rest)
+        and len(rest.split()) <= 9
+    )
 
 
 HABIT = r"(?:usually |normally |currently |mostly |typically )?"
@@ -299,7 +303,7 @@ QUESTIONS: tuple[tuple[str, Rule], ...] = (
     (r"have you (?P<rest>.+)", _have_you),
     (r"did you (?P<verb>\w+) (?P<rest>.+)", _did_you),
     (r"can you (?P<verb>\w+) ?(?P<rest>.*)", _can_you),
-    (r"(?P<verb>is|are|was) your (?P<noun>[\w'-]+(?: [A-Z]\w+)?) (?P<rest>.+)", _is_your),
+    (r"(?P<verb>is|are|was) your (?P<noun>[\w'-]+(?: (?-i:[A-Z])\w+)?) (?P<rest>.+)", _is_your),
     (
         r"any (?P<noun>[\w -]+?)(?: (?:i|we) should .*| to (?:note|respect|consider|avoid|mention))?",
         _any,

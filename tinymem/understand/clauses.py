@@ -61,11 +61,13 @@ BINDS = re.compile(
     re.IGNORECASE,
 )
 ABBREVIATION = re.compile(
-    r"(?:\b(?:dr|mr|mrs|ms|prof|st|sr|jr|vs|approx|appt|dept|no|nr|tel|ca|mt|fr|e\.g|i\.e|"
-    r"a\.m|p\.m|u\.s|u\.k|incl|max|min|"
-    r"hrs|mins|ft|feat|jan|feb|mar|apr|jun|jul|aug|sep|sept|oct|nov|dec|mon|tue|tues|wed|"
-    r"thu|thur|thurs|fri|sat|sun)|"
-    r"\b[A-Za-z]|(?:^|\n)\s*\d{1,2})\.$",
+    r"(?:\b(?:dr|mr|mrs|ms|prof|st|sr|jr|vs|appt|dept|tel|mt|fr|e\.g|i\.e|a\.m|p\.m|u\.s|u\.k|incl|feat)|"
+    r"(?<![\w'’])[A-Za-z]|(?:^|\n)\s*\d{1,2})\.$",
+    re.IGNORECASE,
+)
+BEFORE_NUMBER = re.compile(
+    r"\b(?:no|nr|approx|ca|max|min|jan|feb|mar|apr|jun|jul|aug|sep|sept|oct|nov|dec|mon|tues?|wed|thu|thurs?|fri|sat|sun)"
+    r"\.\s\d$",
     re.IGNORECASE,
 )
 OPENS = re.compile(rf"\s+{NEW}\b", re.IGNORECASE)
@@ -147,6 +149,8 @@ def _is_abbreviation(text: str, stop: int, end: int) -> bool:
     """Return whether the full stop at `stop` belongs to "Dr." and the like rather than to a sentence."""
     if OPENS.match(text, end):
         return False
+    if BEFORE_NUMBER.search(text[max(0, stop - 8) : stop + 3]):
+        return True
     return ABBREVIATION.search(text[max(0, stop - 12) : stop + 1]) is not None
 
 

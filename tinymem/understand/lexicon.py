@@ -35,9 +35,9 @@ MOMENTARY = word_set("""
 sure sorry kidding joking wondering asking curious confused glad happy tired bored lost stuck okay ok
 fine good done back here there ready late afraid aware able trying hoping guessing assuming freaking
 dying dead desperate sad stressed nervous annoyed mad angry upset excited worried frustrated overwhelmed
-anxious scared shocked driving leaning staying going doing talking saying surprised impressed exhausted
-hungry thirsty sleepy drunk confident right wrong serious grateful thankful struggling having seeing
-getting feeling
+anxious scared shocked driving leaning staying doing talking saying surprised impressed exhausted hungry
+thirsty sleepy drunk confident right wrong serious grateful thankful struggling having seeing getting
+feeling
 """)
 """What somebody is just now: "I am ..." with these is nothing to remember."""
 
@@ -68,7 +68,9 @@ some about into by over up out off down near around through
 """Words after which nothing but an object or a place follows: they show that the word before is a verb."""
 
 PROVES_VERB = word_set("""
-a an the to at in on for as with from every each no not about up out off two three four his her their me
+monday tuesday wednesday thursday friday saturday sunday today tomorrow tonight yesterday last next
+during until a an the to at in on for as with from every each no not about up out off two three four his
+her their me
 """)
 """The same after a noun phrase."""
 
@@ -78,7 +80,7 @@ try check let see think ask give tell take do go look keep show send use make re
 """Verbs after "I will" that say what happens in this conversation."""
 
 LITTLE_SKILLS = word_set("""
-see tell say imagine think try find get remember believe wait decide help figure
+be see tell say imagine think try find get remember believe wait decide help figure
 """)
 """Verbs after "I can" that say nothing about skill or leave."""
 

@@ -22,6 +22,19 @@ DURATION = re.compile(
 )
 SINCE = re.compile(r"(?P<state>[\w-]+(?: [\w-]+)?),? (?P<time>since .+)", re.IGNORECASE)
 FAN = re.compile(r"(?:not )?(?:an? )?(?:(?:big|huge|massive|great) )?fan of \S", re.IGNORECASE)
+SURE_STATE = frozenset(
+    {
+        "vegan",
+        "vegetarian",
+        "pescatarian",
+        "diabetic",
+        "pregnant",
+        "retired",
+        "coeliac",
+        "celiac",
+        "unemployed",
+    }
+)
 STATE_GOES_ON = frozenset({"to", "and", "but", "intolerant", "with", "free", "since", "person", "here"})
 GOT = re.compile(rf"(?:still |already |just )?got (?=(?:{COUNT}|no|my) )", re.IGNORECASE)
 STATEMENTS = (
@@ -39,6 +52,12 @@ STATEMENTS = (
     r"(?:am|have been|have had|used to|never|already|recently) ",
 )
 STATEMENT = re.compile("|".join(STATEMENTS), re.IGNORECASE)
+LABELLED = re.compile(
+    r"(?:my )?(?P<label>allergies|allergic to|budget|name|surname|height|weight|rent|"
+    r"address|phone|email|e-mail|job|"
+    r"nickname|birthday|shoe size|blood type|deadline|pronouns): (?P<value>\S.*)",
+    re.IGNORECASE,
+)
 ACTIVITY = re.compile(
     r"(?:thinking|dreaming) (?:of|about) \w+ing"
     r"|looking for an? (?:job|flat|house|apartment|room|new|partner|car|dog|cat)\b",
@@ -82,11 +101,31 @@ def note(words: list[str]) -> list[str]:
     """Return the facts of a note's words, [] if it may be something else."""
     if not words:
         return []
+    while len(words) > 2 and words[0].lower() in ("just", "also", "recently"):
+        words = words[1:]
+    if len(words) > 2 and words[-1].lower() == "here":
+        words = words[:-1]
     text = " ".join(words)
     low = [word.lower().strip(",") for word in words]
     if FAN.match(text):
         return third_person_facts(["am", *words])
-    return _state(text, low) or _short(low) or (_longer(words, text, low) if len(words) > 2 else [])
+    return (
+        _labelled(text)
+        or _state(text, low)
+        or _short(low)
+        or (_longer(words, text, low) if len(words) > 2 else [])
+    )
+
+
+def _labelled(text: str) -> list[str]:
+    """Return the facts of "allergies: penicillin, cats" and "budget: 900 euros"."""
+    match = LABELLED.fullmatch(text)
+    if not match:
+        return []
+    label, value = match.group("label").lower(), match.group("value").strip()
+    if label.startswith("allerg"):
+        return [fact for each in re.split(r", | and ", value) for fact in _one(f"is allergic to {each}")]
+    return _one(f"{label} is {value}") if len(value.split()) <= 8 else []
 
 
 def _state(text: str, low: list[str]) -> list[str]:
@@ -96,7 +135,7 @@ def _state(text: str, low: list[str]) -> list[str]:
         link = "for " if lasting.re is DURATION else ""
         return _one(f"has been {lasting.group('state').lower()} {link}{lasting.group('time')}")
     if len(low) == 1:
-        return [f"Is {low[0]}"] if low[0] in STATE else []
+        return [f"Is {low[0]}"] if low[0] in SURE_STATE else []
     said = f"{text[0].lower()}{text[1:]}"
     if (low[0] in STATE and low[1] in STATE_GOES_ON) or (low[0] == "not" and low[1] in STATE):
         return _one(f"is {said}")

@@ -41,6 +41,12 @@ parents kids children grandparents grandkids grandchildren sisters brothers sons
 girls friends in-laws inlaws folks neighbours neighbors flatmates housemates roommates cats dogs rabbits
 chickens hens goats colleagues students siblings nephews nieces cousins uncles aunts
 """)
+# Those who are so near that people leave out the "my": "mum is here".
+FAMILY = word_set("""
+mum mom mam mama mother dad daddy father papa husband hubby wife grandma granny gran nan grandpa grandad
+granddad bf gf sister brother boyfriend girlfriend mil fil mother-in-law father-in-law boss parents kids
+flatmate roommate
+""")
 PERSONS = FEMALE | MALE | NEUTRAL | ANIMALS | GROUPS
 FULL = {
     "gf": "girlfriend",
@@ -60,7 +66,11 @@ a an the not in on at from called named allergic just also still always never on
 due vegan vegetarian pregnant diabetic married getting got been had about like deaf blind autistic
 coeliac ill sick dead retired
 """)
-NAME = r"[A-ZÀ-ÖØ-ÞĐĆČŠŽŁŚŹŻİŞĞŌ][\w'’.-]*[\w.](?:\s(?:(?:de|da|van|von|la|el|al|bin|dela)\s)?[A-Z][\w'’-]+)?"
+CAPITAL = "[A-ZÀ-ÖØ-ÞĐĆČŠŽŁŚŹŻİŞĞŌ]"
+NAME = (
+    rf"(?:(?:Dr|Mr|Mrs|Ms|Prof)\.? )?{CAPITAL}[\w'’-]*"
+    rf"(?: (?:(?:de|da|van|von|la|el|al|bin|dela) )?{CAPITAL}[\w'’-]+)?"
+)
 MENTION = re.compile(
     rf"\b(?:my|our|i have an?|we have an?|i had an?|we had an?|i've got an?|i have got an?|"
     rf"got an?|have an?|and an?)\s+"
@@ -71,7 +81,7 @@ MENTION = re.compile(
 )
 NAMED = re.compile(rf"(?<=[a-z,] )({NAME})")
 PRONOUNS = {"he": MALE | NEUTRAL | ANIMALS, "she": FEMALE | NEUTRAL | ANIMALS, "they": GROUPS | NEUTRAL}
-TOLD = re.compile(rf"({NAME}),? (?:is )?my ((?:\w+ )?[a-z-]+)\b(?!')")
+TOLD = re.compile(rf"({NAME})(?:,| is|['’]s) my ((?:\w+ )?[a-z-]+)\b(?!')")
 POSSESSIVES = {"his": "he", "her": "she", "their": "they"}
 
 
@@ -108,8 +118,8 @@ def introduced(text: str) -> list[Person]:
         person = Person(label[0].upper() + label[1:], noun, name)
         if full not in found or (name and not found[full].name):
             found[full] = person
-    for name, noun in TOLD.findall(text):
-        kind = noun.split()[-1]
+    for told, noun in TOLD.findall(text):
+        kind, name = noun.split()[-1], re.sub(r"['’]s$", "", told)
         if kind in PERSONS and name.lower() not in NOT_NAMES:
             full = FULL.get(kind, kind)
             found[full] = Person(f"{full[0].upper()}{full[1:]} {name}", kind, name)
@@ -143,7 +153,7 @@ def possessor(pronoun: str, earlier: str) -> str | None:
 
 
 NOT_NAMES = word_set("""
-i i'm i've i'd i'll monday tuesday wednesday thursday friday saturday sunday january february march
-april may june july august september october november december christmas easter english spanish french
-german italian
+he she it this that they there so also for sir not here what yes no but and i i'm i've i'd i'll monday
+tuesday wednesday thursday friday saturday sunday january february march april may june july august
+september october november december christmas easter english spanish french german italian
 """)

@@ -16,7 +16,7 @@ LEAD = re.compile(
     r"^(?:(?:hi|hiya|hey|heya|hello|good (?:morning|evening|afternoon)|ok|okay|okey|k|so|"
     r"well|and|but|also|actually|honestly|"
     r"tbh|btw|ps|fyi|imo|anyway|anyways|yes|yeah|yea|yep|yup|oh|ah|um|uh|uhm|er|erm|hm+|"
-    r"lol|lmao|haha+|hehe|wow|omg|ugh|argh|"
+    r"lol|lmao|haha+|hehe|wow|omg|wtf|bro|bruh|bhai|dude|sis|guys|yaar|ayyo|folks|sir|madam|ugh|argh|"
     r"aargh|ha|ooh|please|pls|remember(?: that|:)|note(?: that|:)|just so you know|for "
     r"(?:the record|context)|as you know|"
     r"by the way|because|cause|cos|cuz|coz|bc|then|plus|though|although|which means|"
@@ -38,7 +38,7 @@ TAIL = re.compile(
     r"that helps|if it matters|if it helps|"
     r"just fyi|for context|by the way|anyway|sadly|unfortunately|luckily|ugh|sigh|so|but|"
     r"and|or|because|cos|with|xx?|x+o+|"
-    r"atm|rn|lmk|idk|eh|innit|mate|man|bro|really|apparently|of course|either|yay|ouch|"
+    r"atm|rn|lmk|idk|eh|innit|really|apparently|of course|either|yay|ouch|"
     r"oops|sorry|oh|hmm|ha)\b)+$",
     re.IGNORECASE,
 )
@@ -145,6 +145,8 @@ def bare(clause: str) -> str:
 
 def _balanced(text: str) -> str:
     """Return the text without its parentheses, and only up to a bracket that was opened elsewhere."""
+    if text.startswith("(") and text.find(")") >= len(text.rstrip(".!, ")) - 1:
+        text = text.strip("().!, ")
     text = re.sub(r"\s*\([^()]*\)", "", text)
     close = text.find(")")
     return text.replace("(", " ", 1) if close < 0 else text[:close]

@@ -24,8 +24,10 @@ from tinymem.understand.lexicon import (
     STATE,
 )
 from tinymem.understand.standalone import finish
+from tinymem.understand.terms import one_of
 
 SPLIT_AFTER = frozenset({"and", "but", "then"})
+GOING_TO = re.compile(rf"going to {one_of(' '.join(LITTLE_PROMISES | ASKS))}\b")
 FAN = re.compile(
     r"(?P<no>not )?(?:(?:a|such a|much of a|really a) )?(?:(?:big|huge|massive|great) )?fan of (?P<what>.+)"
 )
@@ -106,6 +108,9 @@ def conjugated(words: list[str]) -> str | None:
     while len(words) > 1 and words[0].lower() in HEAD_ADVERBS:
         adverbs.append(words[0].lower())
         words = words[1:]
+    if [word.lower() for word in words[:2]] == ["no", "longer"]:
+        said = conjugated(words[2:]) if len(words) > 3 else None
+        return f"no longer {said}" if said else None
     low, rest = words[0].lower(), words[1:]
     if not rest:  # "I never swear" says something, "I swear" does not
         return (
@@ -150,6 +155,8 @@ def _am(rest: list[str]) -> str | None:
         low = rest[1].lower().strip(",")
     if low in MOMENTARY or (low in SEEKING and _asks(rest[1:])):
         return None
+    if low == "going" and rest[-1].lower() != low and GOING_TO.search(" ".join(rest).lower()):
+        return None
     if low == "thinking" and (len(rest) < 3 or rest[1].lower() not in ("of", "about")):
         return None
     text = " ".join(rest)
@@ -184,7 +191,13 @@ EMPTY_HANDED = frozenset({"idea", "clue", "question", "questions", "doubt", "req
 
 
 def _do_not(rest: list[str]) -> str | None:
-    if rest[0].lower() != "not" or len(rest) < 3:
+    if rest[0].lower() != "not":
+        return (
+            None
+            if is_base(rest[0].lower()) and rest[0].lower() not in AMBIGUOUS
+            else f"does {' '.join(rest)}"
+        )
+    if len(rest) < 3:
         return None
     skip = 2 if rest[1].lower() in HEAD_ADVERBS | {"really"} and len(rest) > 3 else 1
     verb, following = rest[skip].lower(), rest[skip + 1]
@@ -266,5 +279,6 @@ SPECIAL: dict[str, Callable[[list[str]], str | None]] = {
     "cannot": _cannot,
     "used": _used,
     **{modal: _kept(modal) for modal in ("must", "might", "may")},
-    **dict.fromkeys(("should", "shall", "is", "has", "does"), _nothing),
+    "shall": _will,
+    **dict.fromkeys(("should", "is", "has", "does"), _nothing),
 }

@@ -20,10 +20,10 @@ ME = re.compile(
 )
 TIMES = one_of("""
 week month year summer winter spring autumn fall season morning afternoon evening weekend time term
-semester monday tuesday wednesday thursday friday saturday sunday
+semester monday tuesday wednesday thursday friday saturday sunday christmas easter ramadan
 """)
 HANGING = re.compile(
-    r"\b(?:it|them|those|these|him|here|that one|this one|you|your|yours|yourself|u|ur)\b"
+    r"\b(?:it|them|those|these|him|here|each other|that one|this one|you|your|yours|yourself|u|ur)\b"
     + rf"(?! {TIMES}s?\b)",
     re.IGNORECASE,
 )
@@ -41,6 +41,8 @@ ONE = re.compile(
 )
 OTHERS = re.compile(r"\b(?:his|her|hers|their|he|she|they)\b", re.IGNORECASE)
 
+OPENING_MARK = re.compile(r"(?<!\S)'(?=\w)")
+CLOSING_MARK = re.compile(r"(?<=\w)'(?!\w)")
 SO = re.compile(r",?\s+(?:so|hence|therefore)\s+(?!much\b|many\b|far\b|that\b|on\b|called\b).*$")
 ASIDE = re.compile(r",?\s+(?:which|who)\s[^,]*\b(?:me|my|us|our|I|we|it|this|that)\b.*$")
 RELATIVE = one_of("""
@@ -59,8 +61,9 @@ CHILDHOOD = re.compile(
     r"(little|young|small|kids?|child|children|teenagers?|teens?|students?|\d{1,2})\b"
 )
 WHEN = re.compile(r"\b(when|while|after|before|whenever|once|since)\s+(?:I|we)\s+([a-z]+)\b(?! not)")
+HERE = re.compile(r"\bhere (?=in\b|at\b|on\b|near\b)")
 OWN = re.compile(r"\b(?:my|our)\s+(?=own\b)", re.IGNORECASE)
-MY = re.compile(r"\b(?:my|our)\s+((?:[\w-]+\s+){0,2}?)([\w-]+)(?=[\s,]|'s|$)", re.IGNORECASE)
+MY = re.compile(r"\b(?:my|our)\s+((?:[\w-]+\s+){0,2}?)([\w-]+)(?=[\s,]|'s|'(?!\w)|$)", re.IGNORECASE)
 
 CONTINUES = re.compile(
     r"(?:not|mostly|mainly|especially|including|usually|about|around) \S"
@@ -117,18 +120,24 @@ def finish(text: str, *, subject: str = "", others: bool = False) -> str | None:
         return None
     subject = (_without_speaker(subject) or "") if subject else ""
     fact = f"{subject} {said}".strip()
-    if len(fact.split()) > LONGEST or fact.count('"') % 2 or ME.search(QUOTES.sub(" ", fact)):
+    if len(fact.split()) > LONGEST or not _quotes_match(fact) or ME.search(QUOTES.sub(" ", fact)):
         return None
     return fact[0].upper() + fact[1:]
 
 
 def _without_speaker(text: str) -> str | None:
     """Return the text with "my" and "when I" replaced, cut before "... that I"; None if "I" stays."""
+    text = HERE.sub("", text)
     text = WHEN.sub(_gerund, CHILDHOOD.sub(_childhood, OWN.sub("", text)))
     text = REDUCED_CLAUSE.sub("", SPEAKER_CLAUSE.sub("", ASIDE.sub("", text)))
     text = COMPANY.sub("", text)
     text = MY.sub(_owned, text)
     return None if ME.search(QUOTES.sub(" ", text)) else text
+
+
+def _quotes_match(text: str) -> bool:
+    """Return whether every quotation mark that opens is closed."""
+    return text.count('"') % 2 == 0 and len(OPENING_MARK.findall(text)) <= len(CLOSING_MARK.findall(text))
 
 
 def _tidied(text: str) -> str:
@@ -142,14 +151,14 @@ def _tidied(text: str) -> str:
 
 def _cut_at_comma(text: str) -> str:
     """Return the text up to the first comma that does not continue a list, a place, a time or a contrast."""
-    parts = text.split(", ")
+    parts = text.split(": ")[0].split(", ")
     for place in range(1, len(parts)):
         rest = parts[place:]
         short = all(len(part.split()) <= 5 for part in rest)
         listed = short and re.search(r"(?:^|\s)(?:and|or|&)\s\S", rest[-1]) is not None
         if not (listed or CONTINUES.match(rest[0])):
             return ", ".join(parts[:place])
-    return text
+    return ", ".join(parts)
 
 
 def _points_elsewhere(text: str, others: bool) -> bool:

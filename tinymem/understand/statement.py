@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 
 from tinymem.understand.conjugate import base_of_third, is_base
-from tinymem.understand.subjects import is_verb, lowered
+from tinymem.understand.subjects import is_verb, lowered, third_person_statement
 from tinymem.understand.terms import FANCY, one_of, word_set
 
 LONGEST = 40  # words of a statement; what is longer is a text, not a statement
@@ -43,6 +43,11 @@ PREFACE = re.compile(
 )
 SENTENCE = re.compile(r"[^.!?。？！\n](?:[^.!?。？！\n]|[.](?=\S))*")
 POINTING = frozenset({"it", "this", "that", "there", "these", "those", "he", "she", "they", "here"})
+QUESTION_WORDS = frozenset({"why", "how", "what", "who", "whose", "which"})
+BEGINNINGS = frozenset({"is", "was", "has", "cannot", "can", "will", "does", "never", "always", "usually"})
+CHATTER = re.compile(
+    r"[\U0001f300-\U0001faff\u2600-\u27bf]|\b(?:lol|haha\w*|lmao|wtf|omg|pls|bro|bhai)\b", re.IGNORECASE
+)
 ENGLISH = word_set("""
 the a an is are was were has have had and or of to in on at for with from by as not no it this that be
 can will does do like likes prefers wants works lives
@@ -69,7 +74,13 @@ def _as_fact(said: str) -> str | None:
     """Return one sentence as a fact, or None if it is none."""
     said = PREFACE.sub("", said.strip(" -*•")).strip(" .!,;:")
     words = said.split()
-    if not said or len(words) > LONGEST or GREETING.match(said) or CONVERSATION.search(said):
+    if (
+        not said
+        or len(words) > LONGEST
+        or GREETING.match(said)
+        or CONVERSATION.search(said)
+        or CHATTER.search(said)
+    ):
         return None
     low = lowered(words)
     english = not ENGLISH.isdisjoint(low) or base_of_third(low[0]) is not None
@@ -79,23 +90,13 @@ def _as_fact(said: str) -> str | None:
 
 def _is_english_statement(words: list[str], low: list[str]) -> bool:
     """Return whether a sentence has a subject and a verb, or begins as a fact does ("Prefers ...")."""
-    if low[0] in POINTING or ORDER.match(" ".join(low)):
+    if low[0] in POINTING or ORDER.match(" ".join(low)) or QUESTION_WORDS.intersection(low[:3]):
         return False
-    if low[0] in ("is", "can", "will", "does", "has", "was") and (
-        low[1:2] and low[1] in POINTING | {"the", "anyone"}
-    ):
-        return False
-    begins = base_of_third(low[0]) or low[0] in (
-        "is",
-        "was",
-        "cannot",
-        "can",
-        "will",
-        "never",
-        "always",
-        "usually",
+    if low[0] in BEGINNINGS or base_of_third(low[0]):
+        return low[1:2] != [] and low[1] not in POINTING | {"the", "anyone"}
+    return bool(third_person_statement(words)) or any(
+        is_verb(words, place) for place in range(1, min(8, len(words)))
     )
-    return bool(begins) or any(is_verb(words, place) for place in range(1, min(14, len(words))))
 
 
 def _is_foreign_statement(said: str, low: list[str]) -> bool:

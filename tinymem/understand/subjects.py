@@ -26,12 +26,16 @@ from tinymem.understand.lexicon import (
     PROVES_VERB,
     REPORTS,
 )
-from tinymem.understand.people import COMPLEMENT, GROUPS, PERSONS, POSSESSIVES, meant, possessor
+from tinymem.understand.people import COMPLEMENT, FAMILY, GROUPS, PERSONS, POSSESSIVES, meant, possessor
 from tinymem.understand.predicate import third_person_facts
 from tinymem.understand.standalone import finish
 
 APPOSITIVE = re.compile(
     r"^(?:my|our) (?P<who>(?:[a-z]+ )?[\w-]+(?: [A-Z][\w'-]+){0,2}), (?P<what>(?:an?|the) [^,]+)",
+    re.IGNORECASE,
+)
+RELATIVE = re.compile(
+    r"^(?:my|our) (?P<who>(?:[a-z]+ )?[\w-]+(?: (?-i:[A-Z])[\w'-]+){0,2}),? who (?P<what>[^,]+)",
     re.IGNORECASE,
 )
 NEXT_VERB = re.compile(r"\s(?:is|was|has|will|can|wants|says|said|needs|just)\s")
@@ -43,22 +47,35 @@ def lowered(words: list[str]) -> list[str]:
 
 
 def appositive(words: list[str]) -> list[str]:
-    """Return the fact of "my brother Luca, a chef in Rome"."""
-    match = APPOSITIVE.match(" ".join(words))
+    """Return the fact of "my brother Luca, a chef in Rome" and "my cousin Ana, who lives in Porto"."""
+    text = " ".join(words)
+    match = APPOSITIVE.match(text) or RELATIVE.match(text)
     if not match or PERSONS.isdisjoint(match.group("who").lower().split()):
         return []
+    if match.re is RELATIVE:
+        predicate = match.group("what").split()
+        single = len(predicate) > 1 and FINITE.isdisjoint(lowered(predicate[2:]))
+        return (
+            about(match.group("who"), predicate)
+            if single and is_verb([match.group("who"), *predicate], 1)
+            else []
+        )
     return about(match.group("who"), f"is {NEXT_VERB.split(match.group('what'))[0]}".split())
 
 
 def owned(words: list[str]) -> list[str]:
     """Return the facts of "my X is ..."; "my wife and I ..." is about the speaker."""
     low = lowered(words)
+    if low[0].removesuffix("'s") in FAMILY:
+        words, low = ["my", *words], ["my", *low]
     if low[0] not in ("my", "our"):
         return []
     for place in range(2, min(8, len(words))):
         if low[place] == "i" and low[place - 1] in ("and", "&"):
             rest = words[place + 1 :]
             return third_person_facts(["am", *rest[1:]] if rest[:1] == ["are"] else rest)
+    if low[1] == "name" and len(words) in (3, 4) and all(word[:1].isupper() for word in words[2:]):
+        return [f"Name is {' '.join(words[2:])}"]
     found = _parted(words)
     if found is None:
         return []
@@ -105,7 +122,7 @@ def third_person_statement(words: list[str]) -> list[str]:
     for place in range(min(6, len(words) - 1)):
         if place and (words[place - 1].endswith(",") or low[place] in NO_SUBJECT - ARTICLES):
             return []
-        if words[place].endswith("'s") and _means_is(low, place):
+        if words[place].endswith("'s") and _means_is(words, place):
             verb = "has" if _means_has(low[place + 1]) else "is"
             return about(" ".join([*words[:place], words[place][:-2]]), [verb, *words[place + 1 :]])
         if place and is_verb(words, place):
@@ -127,7 +144,7 @@ def _parted(words: list[str]) -> tuple[str, list[str]] | None:
     for place in range(1, min(9, len(words) - 1)):
         if place > 1 and is_verb(words, place):
             return " ".join(words[1:place]), words[place:]
-        if words[place].endswith("'s") and _means_is(low, place):
+        if words[place].endswith("'s") and _means_is(words, place):
             subject = " ".join([*words[1:place], words[place][:-2]])
             return subject, ["has" if _means_has(low[place + 1]) else "is", *words[place + 1 :]]
         if low[place] in NOT_SUBJECT or (words[place - 1].endswith(",") and place > 3):
@@ -142,23 +159,28 @@ def is_verb(words: list[str], place: int) -> bool:
     if word in FINITE:
         return previous not in ("of", "and")
     noun = previous in PERSONS or words[place - 1][:1].isupper()
+    proved = following in PROVES_VERB
     base = base_of_third(word)
     if base is not None:
-        return noun or base not in AMBIGUOUS or following in PROVES_VERB
-    if is_past(word):
-        return (noun or following in PROVES_VERB) and previous not in ("recently", "newly", "just", "of")
+        return noun or base not in AMBIGUOUS or proved
+    if is_past(word) or (word.endswith("ed") and len(word) > 4):
+        known = noun if is_past(word) else noun and proved
+        return (known or proved) and previous not in ("recently", "newly", "just", "of", "the", "a")
+    if word.endswith("s") and noun and proved:
+        return not word.endswith(("ss", "us", "'s"))
     plural = previous in GROUPS or (
         previous.endswith("s") and not previous.endswith(("ss", "us", "is", "'s"))
     )
     return plural and is_base(word) and (word not in AMBIGUOUS or following in PROVES_VERB)
 
 
-def _means_is(low: list[str], place: int) -> bool:
+def _means_is(words: list[str], place: int) -> bool:
     """Return whether the 's at `place` is "is" or "has" rather than a possessive."""
+    low = lowered(words)
     following = low[place + 1]
     if following in COMPLEMENT or following[:1].isdigit() or is_progressive(following):
         return True
-    if low[place] == "name's":
+    if low[place] == "name's" or (place == len(low) - 2 and place < 3 and words[-1][:1].isupper()):
         return True
     ambiguous = following in ("left", "cut", "set", "put")
     return is_participle(following) and place + 2 < len(low) and not ambiguous

@@ -28,10 +28,11 @@ NO_STATEMENT = re.compile(
     what what's whats how hows how's why where when whens who whos who's whose which is are am do does
     did can could should shall would will won't any anyone tell give make write show help explain find
     if let lets let's suggest recommend translate draft list describe imagine suppose unless whether
-    check compare create generate say guess once until maybe perhaps wish assuming since while before
-    after as though
+    check compare create generate say guess once until maybe perhaps wish assuming while before after as
+    though
     """)
-    + r"|got any|have you|has anyone|want me|in case|even if|not sure)\b(?![-'])",
+    + r"|since(?! (?:\d|last|age|the|(?:jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec|spring|summer|autumn|winter)))"
+    r"|got any|have you|has anyone|want me|in case|even if|not sure)\b(?![-'])",
     re.IGNORECASE,
 )
 HYPOTHETICAL = re.compile(
@@ -50,6 +51,10 @@ FRONTED = re.compile(
     r"tomorrow|yesterday|today|tonight),? (?P<rest>(?:I|we|my|our) .+)",
     re.IGNORECASE,
 )
+HOW_MANY = re.compile(
+    r"am (?:only |just |about )?(?:\d|two|three|four|five|six|seven|eight|nine|ten|eleven|twelve|both|all)\b"
+)
+HERE = re.compile(r"(?P<name>[A-Z][\w'-]+(?: [A-Z][\w'-]+){0,2}) here")
 IDENTITY = re.compile(r"[A-Z][\w'’.-]+(?: (?:[A-Z][\w'’.-]*|de|da|van|von|la|el|al|bin|dela)){0,3}")
 DEMONYM = re.compile(
     r"(?:ish|ian|ese|ean|can|man|ench|zech|eek|utch|elsh|hai|aqi|ani|wiss|wegian|anic|"
@@ -102,6 +107,8 @@ def _stated(words: list[str], about: About, earlier: str, third: bool) -> list[s
         "they",
     ):
         words = words[1:]
+    if here := HERE.fullmatch(" ".join(words)):
+        return [f"Name is {here.group('name')}"]
     return (
         wish(words)
         or _first_person(words, about)
@@ -131,6 +138,8 @@ def _first_person(words: list[str], about: About) -> list[str]:
         rest = rest[1:]
     if low[0] == "we" and rest[0].lower() == "are":
         rest = ["am", *rest[1:]]
+    if low[0] == "we" and HOW_MANY.match(" ".join(rest)):
+        return []  # "we are four": what a group is, none of its members is
     name = _name(rest)
     if name:
         return [f"Name is {name}", *_after_name(" ".join(rest), name)]
