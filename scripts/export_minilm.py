@@ -61,8 +61,8 @@ from the published weights by `scripts/export_minilm.py`, for `tinymem.OnnxEmbed
 
 **Quantisation.** Weights are int8 with a scale for each column (word embeddings: for each row). Activations
 are 8 bits in fixed ranges, found by showing the model its own vocabulary, after the larger channels were
-scaled down (SmoothQuant). Ranges that are fixed make a text's vector independent of what else is in
-its batch.
+scaled down (as in SmoothQuant); one or two channels of some layers stay float32. As the ranges are fixed, a
+text's vector does not depend on what else is in its batch.
 
 **Compared with {reference}** on {sentences} varied sentences
 (`scripts/varied_sentences.py`): cosine at least {least:.4f}, on average {mean:.4f}; of each sentence's ten

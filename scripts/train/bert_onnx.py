@@ -2,28 +2,30 @@
 
 No torch and no tracing: `bert_graph` writes every node itself, so that the graph is small, the same on
 every machine and fuses well in onnxruntime. Weights are named as Hugging Face names them, with or without
-a leading `bert.`; linear weights are (out, in) as torch keeps them. `quantise` turns the float32 graph into
-one with int8 weights. Nothing here reads or writes files.
+a leading `bert.`; linear weights are (out, in) as torch keeps them. `quantise` (from int8.py) turns the
+float32 graph into one with int8 weights. Nothing here reads or writes files.
 """
 
 from __future__ import annotations
 
-import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
 import numpy as np
 import onnx
 from numpy.typing import NDArray
-from onnx import TensorProto, helper, numpy_helper
+from onnx import TensorProto, helper
 
-Weights = Mapping[str, NDArray[Any]]
+from scripts.train.int8 import quantise
+from scripts.train.onnx_graph import Graph, Weights
+
+__all__ = ["Graph", "Head", "HeadKind", "bert_graph", "quantise"]
+
 HeadKind = Literal["embedding", "hidden", "cls_linear", "token_linear", "mean_linear"]
 
 OPSET = 20  # the first with Gelu; onnxruntime has read it since 1.17
 IR_VERSION = 10  # what onnxruntime 1.19, our oldest, still reads
-SMOOTHING = 0.75  # 0.5 to 1.0 tried on all-MiniLM-L6-v2: its worst and mean cosine to float32 are best here
 FAR_AWAY = -1e4  # added to the attention score of padding; exp() of it is 0 and it survives float16
 
 
@@ -41,38 +43,6 @@ class Head:
     name: str
     weight: NDArray[Any] | None = None
     bias: NDArray[Any] | None = None
-
-
-class Graph:
-    """A growing list of nodes and constants; every method returns the name of what it made."""
-
-    def __init__(self) -> None:
-        self.nodes: list[onnx.NodeProto] = []
-        self.constants: dict[str, onnx.TensorProto] = {}
-
-    def constant(self, name: str, values: Any) -> str:
-        """Add a constant, once per name; Python ints become int64 and floats float32."""
-        array = np.asarray(values)
-        if array.dtype.kind == "f":
-            array = array.astype(np.float32)
-        self.constants.setdefault(name, numpy_helper.from_array(array, name))
-        return name
-
-    def add(self, op: str, inputs: Sequence[str], name: str, **attributes: Any) -> str:
-        """Add a node whose only output is called like the node."""
-        self.nodes.append(helper.make_node(op, list(inputs), [name], name=name, **attributes))
-        return name
-
-    def linear(self, x: str, weight: NDArray[Any], bias: NDArray[Any], name: str) -> str:
-        """Add x @ weight.T + bias, with weight (out, in)."""
-        product = self.add("MatMul", [x, self.constant(f"{name}.weight", weight.T)], f"{name}.product")
-        return self.add("Add", [product, self.constant(f"{name}.bias", bias)], name)
-
-    def layer_norm(self, x: str, weights: Weights, prefix: str, epsilon: float, name: str) -> str:
-        """Add a LayerNormalization over the last axis."""
-        scale = self.constant(f"{name}.scale", weights[f"{prefix}.weight"])
-        shift = self.constant(f"{name}.shift", weights[f"{prefix}.bias"])
-        return self.add("LayerNormalization", [x, scale, shift], name, axis=-1, epsilon=epsilon)
 
 
 def bert_graph(
@@ -252,131 +222,3 @@ def finished_model(
     model = helper.make_model(body, opset_imports=opsets, producer_name="tinymem", ir_version=IR_VERSION)
     onnx.checker.check_model(model, full_check=True)
     return model
-
-
-def quantise(
-    model: onnx.ModelProto, *, keep: Sequence[str] = (), cls: int = 101, sep: int = 102
-) -> onnx.ModelProto:
-    """Return the model with int8 weights, and 8-bit activations in ranges that are measured here.
-
-    The ranges are fixed, so that a text's result does not depend on what else is in its batch (ranges taken
-    per call do: measured, the same text in another batch came out at cosine 0.95 to itself), and they come
-    from showing the model its own vocabulary between `cls` and `sep`: no text is needed, no token is outside.
-    Every matrix product keeps its float32 input and output. `keep` names outputs of linear layers that stay
-    float32 whole (a small head, say: "logits").
-    """
-    small = onnx.ModelProto()
-    small.CopyFrom(model)
-    constants = {constant.name: constant for constant in small.graph.initializer}
-    products = {
-        node.output[0]: node
-        for node in small.graph.node
-        if node.op_type == "MatMul"
-        and node.input[1] in constants
-        and node.output[0].removesuffix(".product") not in keep
-    }
-    seen = input_ranges(model, sorted({node.input[0] for node in products.values()}), cls, sep)
-    graph = Graph()
-    for node in small.graph.node:
-        if node.op_type == "Gather" and node.input[0] == "word":
-            quantised_rows(graph, numpy_helper.to_array(constants.pop("word")), node.output[0])
-        elif node.op_type == "Add" and node.input[0] in products:
-            product = products[node.input[0]]
-            matrix = numpy_helper.to_array(constants.pop(product.input[1]))
-            quantised_linear(graph, product.input[0], matrix, seen[product.input[0]], node)
-        elif node.output[0] not in products:
-            graph.nodes.append(node)
-    del small.graph.node[:], small.graph.initializer[:]
-    small.graph.node.extend(graph.nodes)
-    small.graph.initializer.extend([*constants.values(), *graph.constants.values()])
-    small.opset_import.append(helper.make_opsetid("com.microsoft", 1))
-    onnx.checker.check_model(small)
-    return small
-
-
-def quantised_rows(graph: Graph, table: NDArray[Any], name: str) -> None:
-    """Add the look-up of rows in an int8 table with one scale for each row."""
-    scales = np.maximum(np.abs(table).max(axis=1, keepdims=True), 1e-9) / 127
-    rows = graph.constant("word", np.rint(table / scales).astype(np.int8))
-    chosen = graph.add("Gather", [rows, "input_ids"], f"{name}.int8")
-    chosen = graph.add("Cast", [chosen], f"{name}.unscaled", to=TensorProto.FLOAT)
-    scale = graph.add("Gather", [graph.constant("word.scale", scales), "input_ids"], f"{name}.scale")
-    graph.add("Mul", [chosen, scale], name)
-
-
-def quantised_linear(
-    graph: Graph, x: str, matrix: NDArray[Any], seen: NDArray[Any], bias: onnx.NodeProto
-) -> None:
-    """Add an int8 linear layer in place of the node `bias`, which added the bias of the float32 one.
-
-    A few channels of BERT's activations are ten times as large as the rest and would leave the rest a few
-    of the 256 steps. So each channel is divided by a number that its row of the matrix is multiplied by.
-    Source: Xiao et al. 2022, SmoothQuant; the exponent by trial on MiniLM (`SMOOTHING`).
-    """
-    name = bias.output[0]
-    reach = np.maximum(np.abs(seen).max(axis=0), 1e-6)
-    weight_reach = np.maximum(np.abs(matrix).max(axis=1), 1e-6)
-    factors = weight_reach ** (1 - SMOOTHING) / reach**SMOOTHING
-    low, high = min(0.0, (seen[0] * factors).min()), (seen[1] * factors).max()
-    step = max(high - low, 1e-6) / 255
-    matrix = matrix / factors[:, None]
-    weight_steps = np.maximum(np.abs(matrix).max(axis=0), 1e-9) / 127
-    smooth = graph.add("Mul", [x, graph.constant(f"{name}.factors", factors)], f"{name}.smooth")
-    scale = graph.constant(f"{name}.step", np.float32(step))
-    zero = graph.constant(f"{name}.zero", np.uint8(round(-low / step)))
-    inputs = [
-        graph.add("QuantizeLinear", [smooth, scale, zero], f"{name}.uint8"),
-        graph.constant(f"{name}.weight", np.rint(matrix / weight_steps).astype(np.int8)),
-        scale,
-        graph.constant(f"{name}.weight_steps", weight_steps),
-        zero,
-        "",
-        bias.input[1],
-    ]
-    graph.add("MatMulIntegerToFloat", inputs, name, domain="com.microsoft")
-
-
-def input_ranges(model: onnx.ModelProto, names: Sequence[str], cls: int, sep: int) -> dict[str, NDArray[Any]]:
-    """Return the least and the greatest value of each channel, (2, channels), of some inner results."""
-    os.environ["ORT_DISABLE_TELEMETRY"] = "1"  # before the import: see tinymem/engines/onnx.py
-    import onnxruntime
-
-    watched = onnx.ModelProto()
-    watched.CopyFrom(model)
-    for name in names:
-        watched.graph.output.append(helper.make_tensor_value_info(name, TensorProto.FLOAT, None))
-    session = onnxruntime.InferenceSession(watched.SerializeToString(), providers=["CPUExecutionProvider"])
-    seen: dict[str, NDArray[Any]] = {}
-    for feed in vocabulary_feeds(model, cls, sep):
-        for name, values in zip(names, session.run(list(names), feed), strict=True):
-            rows = values.reshape(-1, values.shape[-1])
-            low, high = seen.get(name, rows[:2])
-            seen[name] = np.stack([np.minimum(low, rows.min(axis=0)), np.maximum(high, rows.max(axis=0))])
-    return seen
-
-
-def vocabulary_feeds(model: onnx.ModelProto, cls: int, sep: int) -> Iterator[dict[str, NDArray[np.int64]]]:
-    """Yield batches that show a model tokens alone, thrice, and at random in all lengths."""
-    (size,) = (constant.dims[0] for constant in model.graph.initializer if constant.name == "word")
-    paired = any(value.name == "token_type_ids" for value in model.graph.input)
-    chance = np.random.default_rng(0)
-    common, rare = np.arange(size)[: size // 15], np.arange(size)[size // 15 :: 16]
-    alone = np.concatenate([common, rare])
-    bodies = [np.repeat(some[:, None], times, axis=1) for times in (1, 3) for some in chunks(alone, 64)]
-    bodies += [
-        chance.integers(0, size, (max(1, 128 // length), length)) for length in (2, 4, 8, 16, 32, 64) * 3
-    ]
-    for body in bodies:
-        first, last = np.full((len(body), 1), cls), np.full((len(body), 1), sep)
-        ids = np.hstack([first, body, last] + ([np.roll(body, 1, axis=0), last] if paired else []))
-        feed = {"input_ids": ids, "attention_mask": np.ones_like(ids)}
-        if paired:
-            feed["token_type_ids"] = np.zeros_like(ids)
-            feed["token_type_ids"][:, body.shape[1] + 2 :] = 1
-        yield feed
-
-
-def chunks(array: NDArray[Any], size: int) -> Iterator[NDArray[Any]]:
-    """Yield an array's rows in runs of at most `size`."""
-    for start in range(0, len(array), size):
-        yield array[start : start + size]
