@@ -299,8 +299,8 @@ class AddItem(TypedDict, total=False):
     memory: str
     event: Event
     previous_memory: str
-    actor_id: str
-    role: str
+    actor_id: str | None
+    role: str | None
 
 
 class RejectedItem(TypedDict):

@@ -9,10 +9,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-KEYWORD_HALF = 6.0
+KEYWORD_HALF = 10.0
 """The bm25 value at which the keyword part reaches one half. Source: scripts/bench/recall.py."""
 
-KEYWORD_WEIGHT = 0.5
+KEYWORD_WEIGHT = 0.65
 """How much of the remaining distance to 1 a perfect keyword match covers. Source: scripts/bench/recall.py."""
 
 
