@@ -23,10 +23,60 @@ from tinymem import Memory
 from tinymem.config import build_embedder
 from tinymem.types import Embedder
 
-SUBJECTS = ["Likes", "Dislikes", "Owns", "Collects", "Repairs", "Paints", "Studies", "Sells", "Avoids", "Recommends"]
-ADJECTIVES = ["old", "green", "wooden", "Italian", "spicy", "quiet", "second-hand", "electric", "rare", "cheap", "heavy", "local"]
-THINGS = ["bicycles", "guitars", "novels", "tomatoes", "lamps", "maps", "cameras", "chairs", "radios", "teapots", "kites", "boots"]
-PLACES = ["Leeds", "Porto", "Kyoto", "Oslo", "Lagos", "Quito", "Turin", "Perth", "Izmir", "Gdansk", "Cork", "Lyon"]
+SUBJECTS = [
+    "Likes",
+    "Dislikes",
+    "Owns",
+    "Collects",
+    "Repairs",
+    "Paints",
+    "Studies",
+    "Sells",
+    "Avoids",
+    "Recommends",
+]
+ADJECTIVES = [
+    "old",
+    "green",
+    "wooden",
+    "Italian",
+    "spicy",
+    "quiet",
+    "second-hand",
+    "electric",
+    "rare",
+    "cheap",
+    "heavy",
+    "local",
+]
+THINGS = [
+    "bicycles",
+    "guitars",
+    "novels",
+    "tomatoes",
+    "lamps",
+    "maps",
+    "cameras",
+    "chairs",
+    "radios",
+    "teapots",
+    "kites",
+    "boots",
+]
+PLACES = [
+    "Leeds",
+    "Porto",
+    "Kyoto",
+    "Oslo",
+    "Lagos",
+    "Quito",
+    "Turin",
+    "Perth",
+    "Izmir",
+    "Gdansk",
+    "Cork",
+    "Lyon",
+]
 QUERIES = (
     "which old guitars does she collect in Porto",
     "what does he avoid",
