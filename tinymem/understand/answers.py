@@ -17,7 +17,7 @@ from tinymem.understand.standalone import finish
 from tinymem.understand.terms import FANCY
 
 PLACED = re.compile(
-    r"^(?:in|on|at|near|outside|by|just|close|next|over|under|from|with|around|between|"
+    r"^(?:in|on|at|for|to|near|outside|by|just|close|next|over|under|from|with|around|between|"
     r"off|along|north|south|east|west)\b",
     re.IGNORECASE,
 )
@@ -159,7 +159,13 @@ def _how_often(match: re.Match[str], said: str) -> str | None:
 def _your(match: re.Match[str], said: str) -> str | None:
     """What's your budget: the answer is what it is."""
     noun, value = match.group("noun").strip(), head(said)
-    if value is None or noun.lower().split()[-1] in VAGUE or points(noun) or len(noun.split()) > 5:
+    if (
+        value is None
+        or PLACED.match(value)
+        or noun.lower().split()[-1] in VAGUE
+        or points(noun)
+        or len(noun.split()) > 5
+    ):
         return None
     if noun.lower() == "name":
         return _name(match, said)
@@ -194,7 +200,7 @@ def _do_you(match: re.Match[str], said: str) -> str | None:
         if thing is None or not (kind or verb == "have"):
             return None
         named = kind.group(1) if kind else rest
-        counted = verb != "have" or AMOUNT.match(thing)
+        counted = verb != "have" or (AMOUNT.match(thing) and " " in thing)
         return _allergic(named, thing) or (f"{third_person(verb)} {thing}" if counted else None)
     if kind:
         return f"has no {kind.group(1)}" if verb == "have" and not yes else None

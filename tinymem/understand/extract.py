@@ -7,6 +7,7 @@ words it came from. Nothing may be taken from quoted text or from those who do n
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
@@ -99,6 +100,7 @@ class BundledExtractor:
             written = list(self._written(messages, place, spans[place], marks.get(place)))
             if (
                 len(messages) == 1
+                and spans[place]
                 and messages[place].role == "user"
                 and not any(isinstance(w, Found) for w in written)
             ):
@@ -157,8 +159,17 @@ def _found(
     return Found(Fact(text, whose, place, (*own, *context)), words)
 
 
+SECRET = re.compile(
+    r"\b(?:do not|don['’]?t|never|please don['’]?t) (?:store|save|remember|note|log|record|keep|memori[sz]e) "
+    r"(?:any of )?(?:this|that|it|what i)\b|\boff the record\b",
+    re.IGNORECASE,
+)
+
+
 def _said_clauses(text: str) -> list[tuple[int, int]]:
-    """Return the clauses of a message that are not quoted."""
+    """Return the clauses of a message that are not quoted; none if it asks not to be remembered."""
+    if SECRET.search(text):
+        return []
     quoted = quoted_spans(text)
     return [span for span in clauses(text) if not is_quoted(span, quoted)]
 

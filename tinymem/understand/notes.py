@@ -158,7 +158,7 @@ def _longer(words: list[str], text: str, low: list[str]) -> list[str]:
     if got := GOT.match(text):
         return third_person_facts(["have", *text[got.end() :].split()])
     if ACTIVITY.match(text) or (low[0] in GOING and is_progressive(low[0])):
-        return third_person_facts(["am", *words])
+        return third_person_facts(["am", low[0], *words[1:]])
     past = low[0] in PASTS or (low[0].endswith("ed") and is_past(low[0]))
     if STATEMENT.match(text) or (past and low[0] not in PAST_ORDERS):
         return third_person_facts(words)

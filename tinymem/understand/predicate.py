@@ -91,7 +91,9 @@ def _starts_predicate(rest: list[str], first: str) -> list[str] | None:
     if low in ("can", "will") and is_base(following):
         return rest
     shares_am = (
-        low in STATE or (low == "not" and following in STATE) or (low in ("a", "an") and len(rest) <= 8)
+        low in STATE
+        or (low == "not" and following in STATE)
+        or (low in ("a", "an") and following not in ("half", "bit", "lot", "little") and len(rest) <= 8)
     )
     if first == "am" and shares_am:
         return ["am", *rest]

@@ -63,7 +63,7 @@ PROPOSAL = re.compile(
 POINTING = re.compile(
     r"\b"
     + one_of("it that this them these those there one ones he she they him her his their me i we us here")
-    + r"\b|\bso far\b",
+    + r"\b|\bso far\b|\bthe (?:two|first|second|other|latter|former)\b",
     re.IGNORECASE,
 )
 POLITE_LEAD = re.compile(

@@ -93,6 +93,7 @@ EMPTY = re.compile(
     know see tell start use do wait back home
     """)
     + r"|does not (?:care|mind|know|get|think|like|want|need|have|understand|do|work|see|go|feel|use)"
+    r"|(?:hates|loves|wants) (?:everything|nothing)|is on (?:until|till|shift|call)\b.*"
     r"|(?:has|had) (?:no|a|the) (?:choice|chance|way|time|point|problem|question|feeling|look|go)"
 )
 EMPTY_OF_OTHERS = re.compile(

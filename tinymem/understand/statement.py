@@ -46,7 +46,10 @@ POINTING = frozenset({"it", "this", "that", "there", "these", "those", "he", "sh
 QUESTION_WORDS = frozenset({"why", "how", "what", "who", "whose", "which"})
 BEGINNINGS = frozenset({"is", "was", "has", "cannot", "can", "will", "does", "never", "always", "usually"})
 CHATTER = re.compile(
-    r"[\U0001f300-\U0001faff\u2600-\u27bf]|\b(?:lol|haha\w*|lmao|wtf|omg|pls|bro|bhai)\b", re.IGNORECASE
+    r"[\U0001f300-\U0001faff\u2600-\u27bf]|"
+    r"\b(?:lol|haha\w*|lmao|wtf|omg|pls|bro|bhai|nvm|today|again|right now|u|ur|tho|btw|"
+    r"hypothetically|don't|dont)\b",
+    re.IGNORECASE,
 )
 ENGLISH = word_set("""
 the a an is are was were has have had and or of to in on at for with from by as not no it this that be
@@ -94,6 +97,8 @@ def _is_english_statement(words: list[str], low: list[str]) -> bool:
         return False
     if low[0] in BEGINNINGS or base_of_third(low[0]):
         return low[1:2] != [] and low[1] not in POINTING | {"the", "anyone"}
+    if not words[0][:1].isupper() and not words[0][:1].isdigit():
+        return False  # "the wifi is down": typed in passing, not passed to be remembered
     return bool(third_person_statement(words)) or any(
         is_verb(words, place) for place in range(1, min(8, len(words)))
     )

@@ -14,6 +14,7 @@ from typing import Literal
 from tinymem.understand.answers import answer
 from tinymem.understand.lexicon import LASTING, LASTING_AM
 from tinymem.understand.notes import note, wish
+from tinymem.understand.people import introduced
 from tinymem.understand.plain import bare, tokens
 from tinymem.understand.predicate import third_person_facts
 from tinymem.understand.standalone import LONGEST, finish
@@ -31,7 +32,8 @@ NO_STATEMENT = re.compile(
     check compare create generate say guess once until maybe perhaps wish assuming while before after as
     though
     """)
-    + r"|since(?! (?:\d|last|age|the|(?:jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec|spring|summer|autumn|winter)))"
+    + r"|since(?! (?:\d|last|age|the|spring|summer|autumn|winter|"
+    r"(?:jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)))"
     r"|got any|have you|has anyone|want me|in case|even if|not sure)\b(?![-'])",
     re.IGNORECASE,
 )
@@ -55,6 +57,8 @@ HOW_MANY = re.compile(
     r"am (?:only |just |about )?(?:\d|two|three|four|five|six|seven|eight|nine|ten|eleven|twelve|both|all)\b"
 )
 HERE = re.compile(r"(?P<name>[A-Z][\w'-]+(?: [A-Z][\w'-]+){0,2}) here")
+SPEAKER = re.compile(r"\b(?:i|i'm|im|i've|ive|me|we)\b", re.IGNORECASE)
+OTHER = re.compile(r"\b(?:he|she|his|her|they|their)\b", re.IGNORECASE)
 IDENTITY = re.compile(r"[A-Z][\w'’.-]+(?: (?:[A-Z][\w'’.-]*|de|da|van|von|la|el|al|bin|dela)){0,3}")
 DEMONYM = re.compile(
     r"(?:ish|ian|ese|ean|can|man|ench|zech|eek|utch|elsh|hai|aqi|ani|wiss|wegian|anic|"
@@ -115,9 +119,15 @@ def _stated(words: list[str], about: About, earlier: str, third: bool) -> list[s
         or appositive(words)
         or owned(words)
         or pronoun(words, earlier)
-        or note(words)
+        or (note(words) if not _goes_on_about_another(earlier) else [])
         or (third_person_statement(words) if third else [])
     )
+
+
+def _goes_on_about_another(earlier: str) -> bool:
+    """Return whether the sentence before is about somebody else, so that a note may be about him as well."""
+    sentence = re.split(r"[.!?\n]\s", earlier.rstrip(" .!?"))[-1]
+    return not SPEAKER.search(sentence) and (bool(introduced(sentence)) or OTHER.search(sentence) is not None)
 
 
 def _moved_back(front: str, facts: list[str]) -> list[str]:
