@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from tinymem.types import Fact, Record, Scope
 from tinymem.understand.judge import Verdict
-from tinymem.understand.reconcile import BundledReconciler, share_subject
+from tinymem.understand.reconcile import BundledReconciler, same_slot, share_subject
 
 NOW = datetime(2026, 11, 21, tzinfo=timezone.utc)
 
@@ -96,21 +96,46 @@ def test_an_event_that_ends_a_memory_is_kept_in_its_place():
 
 def test_unsure_verdicts_change_nothing():
     table = {
-        ("Lives in Oslo", "Lives in Bergen"): ("update", 0.5),
+        ("Works at Deloitte", "Works at KPMG"): ("update", 0.5),
         ("Likes tea", "Likes coffee"): ("same", 0.4),
     }
-    assert decided(["Lives in Bergen", "Likes coffee"], ["Lives in Oslo", "Likes tea"], table) == [
-        ("ADD", "Lives in Bergen", None, None),
+    assert decided(["Works at KPMG", "Likes coffee"], ["Works at Deloitte", "Likes tea"], table) == [
+        ("ADD", "Works at KPMG", None, None),
         ("ADD", "Likes coffee", None, None),
     ]
 
 
 def test_the_judges_thresholds_hold_unless_others_are_given():
-    judge = TableJudge({("Lives in Oslo", "Lives in Bergen"): ("update", 0.8)}, {"update": 0.9})
-    near = [[record("Lives in Oslo")]]
-    assert BundledReconciler(judge).reconcile([fact("Lives in Bergen")], near)[0].event == "ADD"
+    judge = TableJudge({("Works at Deloitte", "Works at KPMG"): ("update", 0.8)}, {"update": 0.9})
+    near = [[record("Works at Deloitte")]]
+    assert BundledReconciler(judge).reconcile([fact("Works at KPMG")], near)[0].event == "ADD"
     sure = BundledReconciler(judge, update_at=0.75)
-    assert sure.reconcile([fact("Lives in Bergen")], near)[0].event == "UPDATE"
+    assert sure.reconcile([fact("Works at KPMG")], near)[0].event == "UPDATE"
+
+
+def test_a_new_value_for_what_has_only_one_needs_less():
+    table = {
+        ("Favorite color is green", "Favorite color is teal"): ("update", 0.5),
+        ("Likes green", "Likes teal"): ("update", 0.5),
+    }
+    assert decided(["Favorite color is teal"], ["Favorite color is green"], table)[0][0] == "UPDATE"
+    assert decided(["Likes teal"], ["Likes green"], table)[0][0] == "ADD"
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "same"),
+    [
+        ("Rent is 900", "Rent is 950", True),
+        ("Lives in Oslo", "Lives in Bergen", True),
+        ("Sister's name is Ana", "Sister's name is Anna", True),
+        ("Brother is tall", "Brother is ill", False),
+        ("Is tall", "Is ill", False),
+        ("Rent is 900", "Rent is not 900", False),
+        ("Party is on Monday", "Party is at the club", False),
+    ],
+)
+def test_what_has_only_one_value(one, other, same):
+    assert same_slot(one, other) is same
 
 
 def test_several_superseded_memories_leave_one():

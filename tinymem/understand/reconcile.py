@@ -16,12 +16,19 @@ from typing import Protocol
 from tinymem.types import Decision, Fact, Record, Relation
 from tinymem.understand.judge import Verdict
 from tinymem.understand.people import FULL, PERSONS
-from tinymem.understand.terms import adds_nothing, content, fold, stem
+from tinymem.understand.terms import adds_nothing, content, fold, is_negated, stem
 
 ENDS = re.compile(
     r"\b(?:no longer|not|never|no|cannot|n't|stopped|quit|gave up|given up|cancelled|"
     r"canceled|called off|is off|"
     r"broke up|dropped|abandoned|withdrew|wrong|mistaken)\b|n't\b"
+)
+
+
+SLOT = re.compile(
+    r"(?:(?P<thing>(?!(?:Is|Has|Was)\b)[^\W_][\w' -]*?) (?:is|are)(?P<link> (?:on|at|in|"
+    r"from|called|named|a|an|the))? \S|"
+    r"(?P<verb>Lives in|Weighs|Works as|Is based in) \S)"
 )
 
 
@@ -55,6 +62,7 @@ class BundledReconciler:
         delete_at: Confidence from which a memory is removed; None is the judge's own threshold.
         others_at: Confidence from which a second memory that one fact supersedes is removed as well.
         strange_at: Confidence needed when memory and fact share no content word.
+        slot_at: Confidence needed when both give a value for what has only one ("Favorite color is ...").
     """
 
     def __init__(
@@ -66,6 +74,7 @@ class BundledReconciler:
         delete_at: float | None = None,
         others_at: float = 0.9,
         strange_at: float = 0.9,
+        slot_at: float = 0.4,
     ) -> None:
         own: Mapping[Relation, float] = judge.thresholds if judge is not None else {}
         self.judge = judge
@@ -76,6 +85,7 @@ class BundledReconciler:
         }
         self.others_at = others_at
         self.strange_at = strange_at
+        self.slot_at = slot_at
 
     def reconcile(self, facts: Sequence[Fact], candidates: Sequence[Sequence[Record]]) -> list[Decision]:
         """Decide about every Fact, in order; see `types.Reconciler`."""
@@ -133,11 +143,19 @@ class BundledReconciler:
                 said = verdicts.get((place, record.id))
                 if said is None or said.relation not in ("update", "delete") or record.immutable:
                     continue
-                related = bool(set(content(fact.text)) & set(content(record.text)))
-                least = self.least[said.relation] if related else self.strange_at
-                if said.confidence >= least and share_subject(record.text, fact.text):
-                    claims.append(Claim(said.confidence, place, record, said.relation))
+                # Update or delete: either way the memory no longer stands as it is.
+                confidence = max(said.confidence, said.replaced)
+                if confidence >= self._least(record.text, fact.text, said) and share_subject(
+                    record.text, fact.text
+                ):
+                    claims.append(Claim(confidence, place, record, said.relation))
         return sorted(claims, key=lambda claim: -claim.confidence)
+
+    def _least(self, memory: str, fact: str, said: Verdict) -> float:
+        """Return the confidence needed for replacing this memory by this fact."""
+        if set(content(fact)).isdisjoint(content(memory)):
+            return self.strange_at
+        return self.slot_at if same_slot(memory, fact) else self.least[said.relation]
 
 
 def _decided(
@@ -159,6 +177,22 @@ def _decided(
             taken.add(claim.record.id)
             made[claim.fact].append(Decision("DELETE", fact, claim.record))
     return [each for place, fact in enumerate(facts) for each in made.get(place, [Decision("ADD", fact)])]
+
+
+def same_slot(memory: str, fact: str) -> bool:
+    """Return whether both statements give the value of the same thing, which can have only one.
+
+    "Rent is 900" and "Rent is 950" do, so do "Lives in Oslo" and "Lives in Bergen"; "Brother is tall" and
+    "Brother is ill" do not.
+    """
+    one, other = SLOT.match(memory), SLOT.match(fact)
+    if one is None or other is None or is_negated(memory) or is_negated(fact):
+        return False
+    things = [fold(match.group("thing") or match.group("verb")) for match in (one, other)]
+    links = [fold(match.group("link") or "") for match in (one, other)]
+    if things[0].split()[0].removesuffix("'s") in PERSONS and len(things[0].split()) == 1:
+        return False
+    return things[0] == things[1] and links[0] == links[1]
 
 
 def share_subject(memory: str, fact: str) -> bool:
