@@ -18,6 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tinymem.engines.catalog import compare_files
+from tinymem.engines.int8_check import int8_products_are_exact
 from tinymem.engines.tokens import TextCutter, Tokens, padded
 from tinymem.errors import EmbeddingError, EngineError, ModelFileError
 
@@ -117,8 +118,8 @@ def load_graph(path: Path, threads: int) -> Any:
     options.log_severity_level = 4  # only what is fatal: every error is raised as well
     # Waiting threads that spin halve the speed as soon as anything else wants the cores.
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
-    # Without VNNI, x64 adds pairs of int8 products in 16 bits, which overflow: take the exact way there.
-    options.add_session_config_entry("session.x64quantprecision", "1")
+    if not int8_products_are_exact():
+        options.add_session_config_entry("session.x64quantprecision", "1")
     with mapped_errors(
         ModelFileError, f"{path} cannot be loaded: it is damaged, or no model for onnxruntime"
     ):
