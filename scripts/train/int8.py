@@ -136,9 +136,10 @@ def input_ranges(model: onnx.ModelProto, names: Sequence[str], cls: int, sep: in
 
 def vocabulary_feeds(model: onnx.ModelProto, cls: int, sep: int) -> Iterator[dict[str, NDArray[np.int64]]]:
     """Yield batches that show a model tokens alone, thrice, and at random in all lengths."""
-    (size,) = (constant.dims[0] for constant in model.graph.initializer if constant.name == "word")
+    rows = {constant.name: constant.dims[0] for constant in model.graph.initializer if constant.dims}
     paired = any(value.name == "token_type_ids" for value in model.graph.input)
-    for body in vocabulary_bodies(size):
+    room = (rows["positions"] - 3) // 2 if paired else rows["positions"] - 2
+    for body in vocabulary_bodies(rows["word"], room):
         first, last = np.full((len(body), 1), cls), np.full((len(body), 1), sep)
         ids = np.hstack([first, body, last] + ([np.roll(body, 1, axis=0), last] if paired else []))
         feed = {"input_ids": ids, "attention_mask": np.ones_like(ids)}
@@ -148,8 +149,8 @@ def vocabulary_feeds(model: onnx.ModelProto, cls: int, sep: int) -> Iterator[dic
         yield feed
 
 
-def vocabulary_bodies(size: int) -> Iterator[NDArray[np.int64]]:
-    """Yield int64 (rows, tokens): tokens alone, thrice, evenly drawn, by frequency, and few of them repeated.
+def vocabulary_bodies(size: int, room: int) -> Iterator[NDArray[np.int64]]:
+    """Yield int64 (rows, up to `room`): tokens alone, thrice, evenly drawn, by frequency, and few repeated.
 
     A vocabulary is sorted by frequency, so drawing the logarithm of the id evenly is near to how often
     tokens occur. Without the last two kinds the ranges are too narrow for addresses and dates (measured).
@@ -164,7 +165,7 @@ def vocabulary_bodies(size: int) -> Iterator[NDArray[np.int64]]:
         start = max(1, size // 30)  # before it stand special and unused ids
         return np.minimum(start * (size / start) ** chance.random(shape), size - 1).astype(np.int64)
 
-    for length in (1, 2, 4, 8, 16, 32, 64, 128) * 4:
+    for length in [length for length in (1, 2, 4, 8, 16, 32, 64, 128) if length <= room] * 4:
         shape = (256 // length, length)
         yield frequent(shape)
         yield chance.integers(0, size, shape)
