@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tinymem.understand.clauses import clauses, is_quoted, quoted_spans
+from tinymem.understand.clauses import clauses, is_quoted, quoted_spans, supposed_spans
 
 
 def pieces(text):
@@ -68,6 +68,26 @@ def test_quoted_text_is_found(text, quoted):
 )
 def test_apostrophes_titles_and_colons_are_not_quotes(text):
     assert quoted_spans(text) == []
+
+
+@pytest.mark.parametrize(
+    ("text", "supposed"),
+    [
+        ("If I lived in Rome, I would walk. I live in Leeds.", "If I lived in Rome, I would walk"),
+        (
+            "Hi. Let's say I earn 50k and my rent is 900. Enough?",
+            "Let's say I earn 50k and my rent is 900. Enough?",
+        ),
+        ("Imagine I have a dog. I walk it.", "Imagine I have a dog. I walk it."),
+    ],
+)
+def test_what_is_only_supposed_is_found(text, supposed):
+    (span,) = supposed_spans(text)
+    assert text[slice(*span)] == supposed
+
+
+def test_an_if_inside_a_sentence_supposes_nothing_of_its_own():
+    assert supposed_spans("I get migraines if I drink red wine") == []
 
 
 def test_a_clause_that_holds_a_quote_is_still_said():

@@ -80,6 +80,15 @@ def test_quoted_text_is_no_source():
     assert facts_of("```\nI live in Rome\n```", "I live in Leeds") == ["Lives in Leeds"]
 
 
+def test_what_is_supposed_is_no_source():
+    assert facts_of("Let's say I live in Rome and my rent is 900", "ok") == []
+    assert facts_of("If I had a dog, I walk more. I have a cat", "ok") == ["Has a cat"]
+
+
+def test_what_may_not_be_stored_is_not():
+    assert facts_of("Don't save this: my PIN is 1234. I live in Leeds", "ok") == []
+
+
 def test_repetitions_are_dropped_and_corrections_replace():
     assert facts_of("I live in Leeds", "yes, I live in Leeds.") == ["Lives in Leeds"]
     assert facts_of("I live in Leeds. Actually, I live in York") == ["Lives in York"]

@@ -113,6 +113,10 @@ def test_what_no_rule_is_sure_of_gives_nothing(clause):
         ("Which editor do you use?", "helix btw", ["Uses helix"]),
         ("When is your wedding?", "12 May", ["Wedding is on 12 May"]),
         ("How long have you been learning Turkish?", "2 years", ["Has been learning Turkish for 2 years"]),
+        ("What do you sell?", "pickles, krauts and kimchi", ["Sells pickles, krauts and kimchi"]),
+        ("How old is your nephew?", "seven", ["Nephew is seven"]),
+        ("When did you leave the property?", "31 Aug", ["Left the property on 31 Aug"]),
+        ("Do you still use Slack?", "no", ["No longer uses Slack"]),
         ("Do you prefer hotels or apartments?", "apartments", ["Prefers apartments"]),
     ],
 )

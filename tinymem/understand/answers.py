@@ -12,7 +12,7 @@ from collections.abc import Callable
 
 from tinymem.understand.conjugate import is_base, is_participle, is_progressive, past_tense, third_person
 from tinymem.understand.lexicon import STATE, VAGUE
-from tinymem.understand.questions import head, last_question, points, polar, timed
+from tinymem.understand.questions import head, last_question, listed, points, polar, timed
 from tinymem.understand.standalone import finish
 from tinymem.understand.terms import FANCY
 
@@ -112,7 +112,7 @@ def _where(match: re.Match[str], said: str) -> str | None:
 
 def _object(match: re.Match[str], said: str) -> str | None:
     """Which editor do you use, what do you drink with it: the answer is the object."""
-    thing, verb, rest = head(said), match.group("verb").lower(), match.group("rest").strip()
+    thing, verb, rest = listed(said), match.group("verb").lower(), match.group("rest").strip()
     if thing is None or not is_base(verb) or verb in OPINION_VERBS or points(rest):
         return None
     noun = (match.group("noun") or "").lower().split()[-1:]
@@ -169,12 +169,46 @@ def _your(match: re.Match[str], said: str) -> str | None:
         return None
     if noun.lower() == "name":
         return _name(match, said)
-    return _job(match, said) if noun.lower() in ("job", "profession", "occupation") else f"{noun} is {value}"
+    be = "are" if noun.endswith("s") and not noun.endswith("ss") else "is"
+    return (
+        _job(match, said) if noun.lower() in ("job", "profession", "occupation") else f"{noun} {be} {value}"
+    )
 
 
 def _when_is(match: re.Match[str], said: str) -> str | None:
     time, noun, rest = timed(head(said)), match.group("noun"), match.group("rest") or ""
     return None if time is None or points(noun) else f"{noun} is{rest} {time}"
+
+
+def _how_old(match: re.Match[str], said: str) -> str | None:
+    """How old is your nephew: a number is years, unless it says months or weeks."""
+    noun, age = (
+        match.group("noun"),
+        re.match(r"[\w.-]+(?: (?:years?|months?|weeks?)(?: old)?)?$", head(said) or ""),
+    )
+    if age is None or points(noun) or NUMBER.match(age.group()) is None:
+        return None
+    return f"{noun} is {age.group()}"
+
+
+def _when_did(match: re.Match[str], said: str) -> str | None:
+    time, verb, rest = timed(head(said)), match.group("verb").lower(), match.group("rest").strip()
+    if time is None or not is_base(verb) or points(rest):
+        return None
+    return f"{past_tense(verb)} {rest} {time}"
+
+
+def _how_far(match: re.Match[str], said: str) -> str | None:
+    amount, verb, rest = head(said), match.group("verb").lower(), match.group("rest").strip()
+    if (
+        amount is None
+        or not AMOUNT.match(amount)
+        or not is_base(verb)
+        or verb in OPINION_VERBS
+        or points(rest)
+    ):
+        return None
+    return f"{third_person(verb)} {amount} {rest}"
 
 
 def _are_you(match: re.Match[str], said: str) -> str | None:
@@ -190,13 +224,14 @@ def _are_you(match: re.Match[str], said: str) -> str | None:
 
 def _do_you(match: re.Match[str], said: str) -> str | None:
     verb, rest, yes = match.group("verb").lower(), match.group("rest"), polar(said)
+    still = verb == "still"
     if verb in ("usually", "often", "currently", "also", "already", "ever", "still") and rest:
         verb, _, rest = rest.partition(" ")
     if not is_base(verb) or not _is_plain(rest):
         return None
     kind = re.match(r"any (.+)", rest)
     if yes is None:
-        thing = head(said)
+        thing = listed(said)
         if thing is None or not (kind or verb == "have"):
             return None
         named = kind.group(1) if kind else rest
@@ -204,6 +239,8 @@ def _do_you(match: re.Match[str], said: str) -> str | None:
         return _allergic(named, thing) or (f"{third_person(verb)} {thing}" if counted else None)
     if kind:
         return f"has no {kind.group(1)}" if verb == "have" and not yes else None
+    if still and not yes:
+        return f"no longer {third_person(verb)} {rest}"
     return f"{third_person(verb)} {rest}" if yes else f"does not {verb} {rest}"
 
 
@@ -214,7 +251,7 @@ def _allergic(asked: str, thing: str) -> str | None:
 
 
 def _any(match: re.Match[str], said: str) -> str | None:
-    asked, thing, no = match.group("noun"), head(said), polar(said) is False
+    asked, thing, no = match.group("noun"), listed(said), polar(said) is False
     if ALLERGIES.match(asked):
         return "has no allergies" if no else _allergic(asked, thing) if thing else None
     if asked in ("pets", "children", "kids", "siblings"):
@@ -295,6 +332,9 @@ QUESTIONS: tuple[tuple[str, Rule], ...] = (
     (rf"(?:which|what)(?: (?P<noun>[\w' -]+?))? do you {HABIT}(?P<verb>\w+){MORE}", _object),
     (rf"when do you {HABIT}(?P<verb>\w+){MORE}", _time),
     (rf"how many (?P<noun>[\w -]+?) do you {HABIT}(?P<verb>\w+){MORE}", _how_many),
+    (r"how old is your (?P<noun>[\w'-]+(?: (?-i:[A-Z])\w+)?)", _how_old),
+    (r"when did you (?P<verb>\w+)(?P<rest>(?: [\w'-]+){0,5})", _when_did),
+    (rf"how (?:far|much) do you {HABIT}(?P<verb>\w+){MORE}", _how_far),
     (r"how long have you been (?P<rest>.+)", _how_long),
     (rf"how (?:often|many times a (?:week|month)) do you {HABIT}(?P<verb>\w+){MORE}", _how_often),
     (r"do you prefer (?P<one>.+?),? or (?P<two>.+)", _prefer),

@@ -66,7 +66,8 @@ ABBREVIATION = re.compile(
     re.IGNORECASE,
 )
 BEFORE_NUMBER = re.compile(
-    r"\b(?:no|nr|approx|ca|max|min|jan|feb|mar|apr|jun|jul|aug|sep|sept|oct|nov|dec|mon|tues?|wed|thu|thurs?|fri|sat|sun)"
+    r"\b(?:no|nr|approx|ca|max|min|jan|feb|mar|apr|jun|jul|aug|sep|sept|oct|nov|dec|mon|"
+    r"tues?|wed|thu|thurs?|fri|sat|sun)"
     r"\.\s\d$",
     re.IGNORECASE,
 )
@@ -90,6 +91,20 @@ PASTED = re.compile(
     r"wrote|texted|got this|following|below|paste\w*|here(?:'s| is) (?:the|my|"
     r"an?)\s+(?:draft|text|letter|mail|email|essay|"
     r"abstract|post|bio|caption|message|paragraph))\b[^\n.!?:\"“']{0,60}:(?=\s)",
+    re.IGNORECASE,
+)
+IF = re.compile(
+    r"(?:^|(?<=[.!?\n]\s)|(?<=\n))(?:(?:so|and|but|ok|hey|hi|well)[\s,]+)*if\s+(?:i|we|my|our|"
+    r"you|he|she|they|someone)\b",
+    re.IGNORECASE,
+)
+SENTENCE_END = re.compile(r"[.!?](?=\s|$)|\n")
+SUPPOSING = re.compile(
+    r"(?:^|(?<=[.!?\n]\s)|(?<=\n))(?:(?:so|and|but|ok|hey|hi|well|now|"
+    r"just)[\s,]+)*(?:imagine|suppose|pretend|"
+    r"let['’]?s (?:say|pretend|imagine|suppose)|say i|assume|hypothetically|role-?play|"
+    r"what if)\b|\bhypothetical(?:ly)?\b|"
+    r"\basking for a friend\b",
     re.IGNORECASE,
 )
 LETTER = re.compile(
@@ -137,6 +152,22 @@ def quoted_spans(text: str) -> list[tuple[int, int]]:
         else:
             merged.append((start, end))
     return merged
+
+
+def supposed_spans(text: str) -> list[tuple[int, int]]:
+    """Return the (start, end) of text that only supposes something, in order, perhaps overlapping.
+
+    "If ..." reaches to the end of its sentence, "imagine ..." and "let's say ..." to the end of
+    the paragraph.
+    """
+    found = []
+    for match in IF.finditer(text):
+        end = SENTENCE_END.search(text, match.end())
+        found.append((match.start(), end.start() if end else len(text)))
+    for match in SUPPOSING.finditer(text):
+        gap = text.find("\n\n", match.end())
+        found.append((match.start(), len(text) if gap < 0 else gap))
+    return sorted(found)
 
 
 def is_quoted(span: tuple[int, int], quoted: list[tuple[int, int]]) -> bool:

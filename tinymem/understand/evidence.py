@@ -24,7 +24,7 @@ from tinymem.understand.terms import (
     words,
 )
 
-LEAST_SHARE = 0.5  # of a fact's content words; see scripts/train/measure_rules.py --evidence
+LEAST_SHARE = 0.5  # of a fact's content words; see scripts/train/measure_rules.py
 CAPITALISED = re.compile(r"(?<=[^\W_])[\s\"'(“‘/&-]+([^\W\d_a-z][\w.&]*(?:['’-]\w+)*)")
 SENTENCE_END = re.compile(r"[.!?]\s")
 PIECE = re.compile(r"[.!?;:,()\n]+|\s-+\s|\b(?:but|and|so|because|cos|although|though|with|which)\b")

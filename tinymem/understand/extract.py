@@ -14,7 +14,7 @@ from datetime import date
 from typing import Literal, Protocol
 
 from tinymem.types import Extraction, Fact, Message, Rejection, Role, Span
-from tinymem.understand.clauses import clauses, is_quoted, quoted_spans
+from tinymem.understand.clauses import clauses, is_quoted, quoted_spans, supposed_spans
 from tinymem.understand.corrections import corrected, supersedes
 from tinymem.understand.evidence import unsupported
 from tinymem.understand.persona import persona
@@ -167,10 +167,10 @@ SECRET = re.compile(
 
 
 def _said_clauses(text: str) -> list[tuple[int, int]]:
-    """Return the clauses of a message that are not quoted; none if it asks not to be remembered."""
+    """Return the clauses of a message that are neither quoted nor supposed; none if it may not be stored."""
     if SECRET.search(text):
         return []
-    quoted = quoted_spans(text)
+    quoted = [*quoted_spans(text), *supposed_spans(text)]
     return [span for span in clauses(text) if not is_quoted(span, quoted)]
 
 

@@ -52,6 +52,7 @@ END_OF_PHRASE = re.compile(
     + r"\s",
     re.IGNORECASE,
 )
+LIST_MARK = re.compile(r",\s+(?:and\s+)?|\s+(?:and|&|\+)\s+|[.!?:;(\n]")
 INNER_STOP = re.compile(r"(?<=\d)[.,:](?=\d)|(?<=\bDr)\.")
 SENTENCE_WORD = re.compile(r"\b(?:i|i'm|im|me|my|you|your|is|are|was)\b", re.IGNORECASE)
 PROPOSAL = re.compile(
@@ -100,6 +101,29 @@ def head(said: str, longest: int = 7) -> str | None:
     if not text or EVASIVE.match(text) or len(text.split()) > longest or SENTENCE_WORD.search(text):
         return None
     return text
+
+
+def listed(said: str) -> str | None:
+    """Return the list that an answer begins with, as "a, b and c"; the phrase alone where it is no list."""
+    first = head(said)
+    if first is None or len(first.split()) > 3:
+        return first
+    parts = LIST_MARK.split(OPENING.sub("", bare(said)).strip(" .!"))
+    items: list[str] = []
+    for part in parts:
+        item = part.strip(" \"'*").removeprefix("and ")
+        if (
+            not item
+            or len(item.split()) > 3
+            or SENTENCE_WORD.search(item)
+            or EVASIVE.match(item)
+            or points(item)
+        ):
+            break
+        items.append(item)
+    if len(items) < 2:
+        return first
+    return f"{', '.join(items[:-1])} and {items[-1]}"
 
 
 def polar(said: str) -> bool | None:

@@ -23,8 +23,8 @@ week month year summer winter spring autumn fall season morning afternoon evenin
 semester monday tuesday wednesday thursday friday saturday sunday christmas easter ramadan
 """)
 HANGING = re.compile(
-    r"\b(?:it|them|those|these|him|here|each other|that one|this one|you|your|yours|yourself|u|ur)\b"
-    + rf"(?! {TIMES}s?\b)",
+    r"\b(?:it|them|those|these|him|here|there|hers|theirs|yours|each other|that one|this "
+    r"one|you|your|yours|yourself|u|ur)\b" + rf"(?! {TIMES}s?\b)",
     re.IGNORECASE,
 )
 THIS = re.compile(
@@ -93,7 +93,8 @@ EMPTY = re.compile(
     know see tell start use do wait back home
     """)
     + r"|does not (?:care|mind|know|get|think|like|want|need|have|understand|do|work|see|go|feel|use)"
-    r"|(?:hates|loves|wants) (?:everything|nothing)|is on (?:until|till|shift|call)\b.*"
+    r"|(?:hates|loves|wants) (?:everything|nothing)|is on (?:until|till|shift|call)\b.*|"
+    r"was (?:meant|supposed)"
     r"|(?:has|had) (?:no|a|the) (?:choice|chance|way|time|point|problem|question|feeling|look|go)"
 )
 EMPTY_OF_OTHERS = re.compile(
