@@ -66,7 +66,7 @@ def make_judge(size: Size, seed: int, work: Path, models: Path) -> dict[str, Any
     test = written_pairs([TEST_AUTHOR])[: size.rows]
     model = judge.untrained(published, plan)
     judge.train(model, published, judge_examples(seed)[: size.rows], test, plan, work / "judge")
-    data = judge_corrections(seed, published_vectors(published))[: size.rows]
+    data = judge_corrections(seed, published_vectors(published), size.rows)
     judge.train(model, published, data, test, corrections(plan), work / "judge-corrections")
     graph = export.judge_graph(model, published)
     export.write_folder(graph, export.judge_manifest(1.0), models / "judge")

@@ -28,23 +28,23 @@ def head(kind: HeadKind, name: str, layer: nn.Linear) -> Head:
     return Head(kind, name, layer.weight.detach().numpy(), layer.bias.detach().numpy())
 
 
-def graph(body: MiniLM, heads: Sequence[Head], published: Path, max_tokens: int) -> onnx.ModelProto:
+def graph(body: MiniLM, heads: Sequence[Head], published: Path) -> onnx.ModelProto:
     """Return the float32 graph of a fine-tuned trunk with its heads."""
     config = json.loads((published / "config.json").read_text(encoding="utf-8"))
     weights = {name: weight.detach().numpy() for name, weight in body.state_dict().items()}
     layers = {**config, "num_hidden_layers": len(body.encoder.layer)}
-    return bert_graph(weights, layers, heads, token_types=True, max_tokens=max_tokens)
+    return bert_graph(weights, layers, heads, token_types=True)
 
 
 def spotter_graph(model: spotter.SpotterNet, published: Path) -> onnx.ModelProto:
     """Return the float32 graph of a spotter: outputs `message` and `token`."""
     heads = [head("cls_linear", "message", model.message), head("token_linear", "token", model.token)]
-    return graph(model.body, heads, published, spotter.LONGEST)
+    return graph(model.body, heads, published)
 
 
 def judge_graph(model: judge.JudgeNet, published: Path) -> onnx.ModelProto:
     """Return the float32 graph of a judge: output `relation`."""
-    return graph(model.body, [head("cls_linear", "relation", model.relation)], published, judge.LONGEST)
+    return graph(model.body, [head("cls_linear", "relation", model.relation)], published)
 
 
 def sha256(path: Path) -> str:

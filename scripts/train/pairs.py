@@ -176,13 +176,16 @@ def judge_examples(seed: int, folder: Path = CORPUS) -> list[Pair]:
     ]
 
 
-def judge_corrections(seed: int, embed: Embed, folder: Path = CORPUS) -> list[Pair]:
-    """Return pairs against the judge's two habits, same words and same topic, among what it has learned."""
+def judge_corrections(seed: int, embed: Embed, rows: int | None = None, folder: Path = CORPUS) -> list[Pair]:
+    """Return pairs against the judge's two habits, same words and same topic, among what it has learned.
+
+    With `rows`, at most so many pairs, without embedding all the others.
+    """
     learned = judge_examples(seed, folder)
     talkers = [a for a in authors("conversations", folder) if a != TEST_AUTHOR]
     written = [pair for pair in learned if pair.source.startswith("pairs_")]
     return [
-        *random.Random(f"{seed}/again").sample(learned, 2000),
-        *offered(written, embed, seed),
+        *random.Random(f"{seed}/again").sample(learned, 2000)[:rows],
+        *offered(written[:rows], embed, seed),
         *changed_slots(talkers, 350, seed, folder),
-    ]
+    ][:rows]
