@@ -11,8 +11,11 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import onnx
 from numpy.typing import NDArray
 from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, processors
+
+from scripts.train.bert_onnx import Head, bert_graph
 
 WORDS = ["i", "you", "she", "like", "likes", "tea", "cake", "peanuts", "in", "lisbon", "porto", "and", "not"]
 WORDS += ["live", "is", "my", "name", "ana", "##s", "##ing", ".", ",", "!", "?"]
@@ -144,3 +147,35 @@ def write_source(folder: Path, weights: Weights, pooling: str = "mean", **transf
 
 def write_json(path: Path, content: Any) -> None:
     path.write_text(json.dumps(content), encoding="utf-8")
+
+
+WEIGHTS = random_weights()
+TEA = [2, 5, 8, 10, 3]  # [CLS] i like tea [SEP]
+SPOTTER_HEADS = [
+    Head("cls_linear", "message", np.ones((1, 32)), np.zeros(1)),
+    Head("token_linear", "token", np.eye(32)[:2], np.zeros(2)),
+]
+
+
+def source(folder: Path, pooling: str = "mean", *, kind: str = "hidden", **transformer: Any) -> Path:
+    """Write a sentence-transformers folder with onnx/model.onnx, as its own exporter would."""
+    write_source(folder, WEIGHTS, pooling, **transformer)
+    (folder / "model.safetensors").unlink()
+    (folder / "onnx").mkdir()
+    head = Head(kind, "last_hidden_state" if kind == "hidden" else "sentence_embedding")  # type: ignore[arg-type]
+    onnx.save(bert_graph(WEIGHTS, CONFIG, [head], token_types=True), folder / "onnx" / "model.onnx")
+    return folder
+
+
+def spotter(folder: Path, **manifest: Any) -> Path:
+    """Write a folder of ours that is no embedder: two outputs, pairs of texts."""
+    folder.mkdir()
+    onnx.save(bert_graph(WEIGHTS, CONFIG, SPOTTER_HEADS, token_types=True), folder / "model.onnx")
+    tiny_tokenizer().save(str(folder / "tokenizer.json"))
+    said = {"kind": "spotter", "max_tokens": 12, "max_first_tokens": 4, "outputs": ["message", "token"]}
+    write_json(folder / "manifest.json", {**said, **manifest})
+    return folder
+
+
+def unit(vector: np.ndarray) -> np.ndarray:
+    return vector / np.linalg.norm(vector)
