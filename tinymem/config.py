@@ -9,16 +9,19 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from tinymem.engines.catalog import model_folder
 from tinymem.engines.llama import LlamaCpp
 from tinymem.engines.onnx import OnnxEmbedder, OnnxModel
 from tinymem.errors import ConfigError, StoreError
 from tinymem.types import Embedder, Extractor, Llm, Reconciler
+
+Engine = TypeVar("Engine")
 
 PROVIDERS = {
     "llm": ("llama_cpp", "llamacpp", "gguf", "tinymem"),
@@ -155,10 +158,21 @@ def default_path() -> Path:
     return folder / "memory.db"
 
 
+@cache
+def shared(kind: Callable[..., Engine], folder: Path, threads: int | None, process: int) -> Engine:
+    """Return the one engine of a bundled folder: every Memory of a process computes with the same.
+
+    Loading takes longer than answering, and bundled models never change. `process` is part of the key
+    because a model's threads do not survive a fork.
+    """
+    return kind(folder, threads=threads)
+
+
 def build_embedder(embedder: Embedder | str | os.PathLike[str] | None, threads: int | None) -> Embedder:
     """Return the caller's embedder, the one in a folder, or the bundled MiniLM."""
     if embedder is None:
-        return OnnxEmbedder(model_folder("minilm"), threads=threads)
+        bundled: Embedder = shared(OnnxEmbedder, model_folder("minilm"), threads, os.getpid())
+        return bundled
     if isinstance(embedder, (str, os.PathLike)):
         return OnnxEmbedder(os.fspath(embedder), threads=threads)
     require_method("embedder", embedder, "embed")
@@ -191,7 +205,9 @@ def build_extractor(llm: Llm | None, instructions: str | None, threads: int | No
     from tinymem.understand.extract import BundledExtractor
     from tinymem.understand.spot import Spotter
 
-    return BundledExtractor(Spotter(OnnxModel(model_folder("memory") / "spotter", threads=threads)))
+    return BundledExtractor(
+        Spotter(shared(OnnxModel, model_folder("memory") / "spotter", threads, os.getpid()))
+    )
 
 
 def build_reconciler(llm: Llm | None, threads: int | None) -> Reconciler:
@@ -203,7 +219,7 @@ def build_reconciler(llm: Llm | None, threads: int | None) -> Reconciler:
     from tinymem.understand.judge import Judge
     from tinymem.understand.reconcile import BundledReconciler
 
-    return BundledReconciler(Judge(OnnxModel(model_folder("memory") / "judge", threads=threads)))
+    return BundledReconciler(Judge(shared(OnnxModel, model_folder("memory") / "judge", threads, os.getpid())))
 
 
 def describe_engine(llm: Llm | None, extractor: object, reconciler: object) -> dict[str, Any]:

@@ -135,9 +135,9 @@ class MemoryCore:
         return self._store.stats()
 
     def close(self) -> None:
-        """Close the file, leaving it a single file, and free the models; engines passed in stay open.
+        """Close the file, leaving it a single file, and free a GGUF loaded by path. Safe to call twice.
 
-        Safe to call twice.
+        Engines passed in stay open, and the bundled models are shared by all Memories of the process.
 
         Example:
             >>> memory = Memory(":memory:")
