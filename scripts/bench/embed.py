@@ -4,7 +4,7 @@
     python -m scripts.bench.embed [FOLDER ...] [--busy 2] [--threads 1 2] [--rounds 15]
 
 Every line's ratio is against the first folder, one thread, one text at a time, idle. The folders take turns
-inside a round, so what else the machine does hits all alike. Times are medians.
+inside a round, so what else the machine does hits all alike. Times are those of the median call.
 """
 
 from __future__ import annotations
@@ -61,22 +61,22 @@ def seconds(work: Callable[[], object]) -> float:
     return time.perf_counter() - started
 
 
-def texts_per_second(embedder: OnnxEmbedder, texts: Sequence[str], at_once: int) -> float:
-    """Time one round: every text, `at_once` to a call."""
+def calls(embedder: OnnxEmbedder, texts: Sequence[str], at_once: int) -> list[float]:
+    """Return seconds per text of each call, `at_once` texts to a call."""
     parts = [texts[place : place + at_once] for place in range(0, len(texts), at_once)]
-    return len(texts) / seconds(lambda: [embedder.embed(part) for part in parts])
+    return [seconds(lambda part=part: embedder.embed(part)) / len(part) for part in parts]  # type: ignore[misc]
 
 
 def measure(
     embedders: dict[str, OnnxEmbedder], work: Sequence[tuple[str, list[str], int]], rounds: int
 ) -> dict[tuple[str, str], float]:
-    """Return texts per second by (embedder, work): medians of rounds in which all take turns."""
+    """Return texts per second by (embedder, work): of the median call, in rounds in which all take turns."""
     found: dict[tuple[str, str], list[float]] = {}
     for _ in range(rounds):
         for name, embedder in embedders.items():
             for label, texts, at_once in work:
-                found.setdefault((name, label), []).append(texts_per_second(embedder, texts, at_once))
-    return {key: statistics.median(values) for key, values in found.items()}
+                found.setdefault((name, label), []).extend(calls(embedder, texts, at_once))
+    return {key: 1 / statistics.median(values) for key, values in found.items()}
 
 
 def print_start(folder: Path) -> None:
