@@ -8,6 +8,8 @@ No word may be lost: every letter and digit of a message lies in exactly one cla
 from __future__ import annotations
 
 import re
+from bisect import bisect_right
+from collections.abc import Iterable
 from itertools import pairwise
 
 SUBJECT = (
@@ -32,26 +34,28 @@ NAMED = (
 NEW = rf"(?:(?:also|now|then|maybe|actually|sometimes|usually|btw|and|but|so|yes|no|yeah|plus)\s+)*{SUBJECT}"
 BREAK = re.compile(
     rf"""
-      (?P<line>\s*\n\s*)
+      (?P<line>(?<!\s)\s*\n\s*)
     | (?P<stop>[.!?…]+["'”’)\]]*)(?=\s|$)
     | [。！？；]+
     | ;(?=\s)
     | :(?=\s+{SUBJECT}\b)
-    | \s+[-–—]{{1,3}}\s+ | —
-    | \s*(?:[\U0001F300-\U0001FAFF☀-➿]\ufe0f?)+\s*
+    | (?<!\s)\s+[-–—]{{1,3}}\s+ | —
+    | (?<!\s)\s*(?:[\U0001F300-\U0001FAFF☀-➿]\ufe0f?)+\s*
     | ,\s*(?=(?:{NEW}|{ASKING})\b)
     | ,\s*(?=(?:and|but|so|or|because|cos|cause|since|although|though|while|whereas|if|unless|otherwise)\b)
     | ,\s*(?=(?-i:{NAMED})\b)
-    | \s+(?=(?:but|because|cos|cuz|coz|bc|although|though|tho|whereas|unless|otherwise)\b)
-    | \s+(?=(?:and|so|since|or|plus|then|if|while|except|until)\s+{NEW}\b)
-    | \s+(?=(?:and|so|or|plus)\s+{ASKING}\b)
-    | \s+(?=and\s+(?-i:{NAMED})\b)
-    | \s*\((?={NEW}\b)
+    | (?<!\s)\s+(?=(?:but|because|cos|cuz|coz|bc|although|though|tho|whereas|unless|otherwise)\b)
+    | (?<!\s)\s+(?=(?:and|so|since|or|plus|then|if|while|except|until)\s+{NEW}\b)
+    | (?<!\s)\s+(?=(?:and|so|or|plus)\s+{ASKING}\b)
+    | (?<!\s)\s+(?=and\s+(?-i:{NAMED})\b)
+    | (?<!\s)\s*\((?={NEW}\b)
     """,
     re.IGNORECASE | re.VERBOSE,
 )
 RUN_ON = re.compile(
-    r"\s+(?=(?:he's|hes|she's|shes|they're|theyre|i'm|im|i've|ive|my|her name|his name|and)\s)", re.IGNORECASE
+    r"(?<!\s)\s+(?=(?:he's|hes|she's|shes|they're|theyre|i'm|im|i've|ive|my|her name|his "
+    r"name|and)\s)",
+    re.IGNORECASE,
 )
 BINDS = re.compile(
     r"\b(?:that|think|know|because|when|if|while|where|what|how|as|said|says|sure|glad|"
@@ -62,7 +66,7 @@ BINDS = re.compile(
 )
 ABBREVIATION = re.compile(
     r"(?:\b(?:dr|mr|mrs|ms|prof|st|sr|jr|vs|appt|dept|tel|mt|fr|e\.g|i\.e|a\.m|p\.m|u\.s|u\.k|incl|feat)|"
-    r"(?<![\w'’])[A-Za-z]|(?:^|\n)\s*\d{1,2})\.$",
+    r"(?<![\w'’])[A-Za-z]|(?:^|\n)[ \t]*\d{1,2})\.$",
     re.IGNORECASE,
 )
 BEFORE_NUMBER = re.compile(
@@ -72,12 +76,12 @@ BEFORE_NUMBER = re.compile(
     re.IGNORECASE,
 )
 OPENS = re.compile(rf"\s+{NEW}\b", re.IGNORECASE)
-BULLET = re.compile(r"(?m)^\s*(?:[-*•–·]|\d{1,2}[.)])\s+")
+BULLET = re.compile(r"(?m)^[ \t]*(?:[-*•–·]|\d{1,2}[.)])\s+")
 WORDS = re.compile(r"[^\W_]")
 
 FENCE = re.compile(r"```.*?(?:```|\Z)|~~~.*?(?:~~~|\Z)", re.DOTALL)
 INLINE = re.compile(r"`[^`\n]{3,}`")
-CITED = re.compile(r"(?m)^\s*>.*$")
+CITED = re.compile(r"(?m)^[ \t]*>.*$")
 MARKS = re.compile(
     r"“[^”]*(?:”|\Z)|«[^»]*»|„[^“”]*[“”]|\"[^\"]*\"|(?<![\w'])'(?=[^\s'])[^'\n]*(?:'(?=\w)[^'\n]*)*'(?!\w)"
 )
@@ -145,17 +149,11 @@ def quoted_spans(text: str) -> list[tuple[int, int]]:
     letter = LETTER.search(text)
     if letter and len(text) - letter.start() > 120:
         found.append((letter.start(), len(text)))
-    merged: list[tuple[int, int]] = []
-    for start, end in sorted(found):
-        if merged and start <= merged[-1][1]:
-            merged[-1] = (merged[-1][0], max(end, merged[-1][1]))
-        else:
-            merged.append((start, end))
-    return merged
+    return merged(found)
 
 
 def supposed_spans(text: str) -> list[tuple[int, int]]:
-    """Return the (start, end) of text that only supposes something, in order, perhaps overlapping.
+    """Return the (start, end) of text that only supposes something, merged and in order.
 
     "If ..." reaches to the end of its sentence, "imagine ..." and "let's say ..." to the end of
     the paragraph.
@@ -167,12 +165,27 @@ def supposed_spans(text: str) -> list[tuple[int, int]]:
     for match in SUPPOSING.finditer(text):
         gap = text.find("\n\n", match.end())
         found.append((match.start(), len(text) if gap < 0 else gap))
-    return sorted(found)
+    return merged(found)
+
+
+def merged(spans: Iterable[tuple[int, int]]) -> list[tuple[int, int]]:
+    """Return the same characters in spans that are in order and neither overlap nor touch."""
+    found: list[tuple[int, int]] = []
+    for start, end in sorted(spans):
+        if found and start <= found[-1][1]:
+            found[-1] = (found[-1][0], max(end, found[-1][1]))
+        else:
+            found.append((start, end))
+    return found
 
 
 def is_quoted(span: tuple[int, int], quoted: list[tuple[int, int]]) -> bool:
-    """Return whether more than half of a span lies in the quoted spans."""
-    inside = sum(max(0, min(span[1], end) - max(span[0], start)) for start, end in quoted)
+    """Return whether more than half of a span lies in the quoted spans, which are merged and in order."""
+    place = max(0, bisect_right(quoted, span) - 1)
+    inside = 0
+    while place < len(quoted) and quoted[place][0] < span[1]:
+        inside += max(0, min(span[1], quoted[place][1]) - max(span[0], quoted[place][0]))
+        place += 1
     return 2 * inside > span[1] - span[0]
 
 

@@ -29,10 +29,13 @@ VALUE_ONLY = re.compile(
 )
 
 
-def supersedes(new: str, old: str, clause: str) -> bool:
-    """Return whether a fact from `clause` (given with some text before it) corrects an earlier one."""
-    if not MARKER.search(fold(clause)):
-        return False
+def is_marked(clause: str) -> bool:
+    """Return whether a clause, given with some text before it, says that it corrects something."""
+    return MARKER.search(fold(clause)) is not None
+
+
+def supersedes(new: str, old: str) -> bool:
+    """Return whether a fact from a marked clause corrects an earlier one: it begins alike, or denies it."""
     begin, other = fold(new).split(), fold(old).split()
     shared = 0
     while shared < min(len(begin), len(other)) and begin[shared] == other[shared]:

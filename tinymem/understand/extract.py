@@ -11,17 +11,18 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
+from functools import cached_property
 from typing import Literal, Protocol
 
 from tinymem.types import Extraction, Fact, Message, Rejection, Role, Span
-from tinymem.understand.clauses import clauses, is_quoted, quoted_spans, supposed_spans
-from tinymem.understand.corrections import corrected, supersedes
+from tinymem.understand.clauses import clauses, is_quoted, merged, quoted_spans, supposed_spans
+from tinymem.understand.corrections import corrected, is_marked, supersedes
 from tinymem.understand.evidence import unsupported
 from tinymem.understand.persona import persona
 from tinymem.understand.spot import Spotted, Utterance
 from tinymem.understand.statement import statements
-from tinymem.understand.terms import same_words
-from tinymem.understand.write import write
+from tinymem.understand.terms import gist
+from tinymem.understand.write import NEAR, write
 
 
 class ClauseSpotter(Protocol):
@@ -41,6 +42,11 @@ class Found:
 
     fact: Fact
     words: str
+
+    @cached_property
+    def key(self) -> tuple[object, ...]:
+        """What two facts that say the same have in common."""
+        return gist(self.fact.text)
 
 
 class BundledExtractor:
@@ -140,7 +146,7 @@ class BundledExtractor:
                 text[start:end],
                 about="assistant" if role == "assistant" else "user",
                 before=before,
-                earlier=f"{told}{text[:start]}",
+                earlier=f"{told}{text[max(0, start - NEAR) : start]}",
                 third=probability is not None and probability >= self.third_at,
             )
             own = (Span(place, start, end),)
@@ -148,7 +154,9 @@ class BundledExtractor:
             if not facts:
                 yield own[0]
             for fact in facts:
-                yield _found(fact, role, place, own, context, f"{told}{before}\n{text[:end]}")
+                yield _found(
+                    fact, role, place, own, context, f"{told}{before}\n{text[max(0, start - NEAR) : end]}"
+                )
 
 
 def _found(
@@ -170,7 +178,7 @@ def _said_clauses(text: str) -> list[tuple[int, int]]:
     """Return the clauses of a message that are neither quoted nor supposed; none if it may not be stored."""
     if SECRET.search(text):
         return []
-    quoted = [*quoted_spans(text), *supposed_spans(text)]
+    quoted = merged([*quoted_spans(text), *supposed_spans(text)])
     return [span for span in clauses(text) if not is_quoted(span, quoted)]
 
 
@@ -188,7 +196,7 @@ def _told_before(messages: Sequence[Message], place: int) -> str:
         for message in messages[max(0, place - 2) : place]
         if message.role == messages[place].role
     ]
-    return "".join(f"{said}\n" for said in same)
+    return "".join(f"{said[-NEAR:]}\n" for said in same)
 
 
 def _persona_facts(messages: Sequence[Message], place: int) -> Iterator[Found]:
@@ -207,12 +215,13 @@ def _bare_statements(message: Message) -> list[Found]:
 
 def _keep(found: list[Found], new: Found, messages: Sequence[Message]) -> None:
     """Add a fact unless it is there already; one that corrects an earlier one takes its place."""
-    for place, old in enumerate(found):
-        if old.fact.about == new.fact.about and same_words(old.fact.text, new.fact.text):
-            return
-        span = new.fact.spans[0]
-        clause = messages[span.message].content[max(0, span.start - 20) : span.end]
-        if old.fact.about == new.fact.about and supersedes(new.fact.text, old.fact.text, clause):
+    same = [place for place, old in enumerate(found) if old.fact.about == new.fact.about]
+    if any(found[place].key == new.key for place in same):
+        return
+    span = new.fact.spans[0]
+    clause = messages[span.message].content[max(0, span.start - 20) : span.end]
+    for place in same if is_marked(clause) else ():
+        if supersedes(new.fact.text, found[place].fact.text):
             found[place] = new
             return
     found.append(new)

@@ -162,17 +162,17 @@ def reverses(text: str) -> bool:
     return is_negated(text) or bool(REVERSING.search(fold(text)))
 
 
+def gist(text: str) -> tuple[object, ...]:
+    """Return what two texts that say the same share: content words, numbers, negation and the first word."""
+    carried = tuple(sorted(content(text)))
+    if not carried:
+        return (fold(text).strip(" .!"),)
+    return carried, frozenset(numbers(text)), is_negated(text), words(text)[0]
+
+
 def same_words(one: str, other: str) -> bool:
     """Return whether two facts have the same content words, numbers, negation and first word."""
-    if fold(one).strip(" .!") == fold(other).strip(" .!"):
-        return True
-    first, second = content(one), content(other)
-    return (
-        sorted(first) == sorted(second) != []
-        and is_negated(one) == is_negated(other)
-        and numbers(one) == numbers(other)
-        and one.split()[0].casefold() == other.split()[0].casefold()
-    )
+    return gist(one) == gist(other)
 
 
 def adds_nothing(fact: str, memory: str) -> bool:

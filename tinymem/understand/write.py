@@ -21,6 +21,9 @@ from tinymem.understand.standalone import LONGEST, finish
 from tinymem.understand.subjects import appositive, lowered, owned, pronoun, third_person_statement
 from tinymem.understand.terms import one_of
 
+LONGEST_CLAUSE = 600  # characters; what is longer is no sentence
+NEAR = 800  # characters before a clause in which a pronoun's name is looked for
+
 About = Literal["user", "assistant"]
 
 NO_STATEMENT = re.compile(
@@ -79,6 +82,9 @@ def write(
         earlier: The text in front of the clause, in which pronouns find their names.
         third: Whether a statement about someone or something else is a fact as it stands.
     """
+    if len(clause) > LONGEST_CLAUSE:
+        return []
+    earlier = earlier[-NEAR:]
     text = HEDGE.sub("", bare(clause))
     answered = answer(clause, before) if before and about == "user" else []
     words = [] if _is_no_statement(clause, text) else tokens(text)
