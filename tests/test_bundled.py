@@ -78,3 +78,11 @@ def test_nothing_is_loaded_before_it_is_needed(tmp_path):
     with Memory(tmp_path / "x.db") as memory:
         assert memory.get_all() == {"results": []}
         assert memory._extractor is memory._reconciler is None
+
+
+def test_a_move_supersedes_the_old_home_and_keeps_its_history(real):
+    real.add("I live in Rome.", user_id="ana")
+    real.add("I moved to Oslo last month.", user_id="ana")
+    (item,) = real.get_all(user_id="ana")["results"]
+    assert item["memory"] == "Moved to Oslo last month"
+    assert [row["event"] for row in real.history(item["id"])] == ["ADD", "UPDATE"]

@@ -16,6 +16,7 @@ from typing import Protocol
 from tinymem.types import Decision, Fact, Record, Relation
 from tinymem.understand.judge import Verdict
 from tinymem.understand.people import FULL, PERSONS
+from tinymem.understand.succession import succeeds
 from tinymem.understand.terms import adds_nothing, content, fold, is_negated, stem
 
 ENDS = re.compile(
@@ -30,6 +31,10 @@ SLOT = re.compile(
     r"from|called|named|a|an|the))? \S|"
     r"(?P<verb>Lives in|Weighs|Works as|Is based in) \S)"
 )
+
+
+SUCCESSION = 0.89
+"""The confidence of a replacement that the words themselves prove: for one memory, not for several."""
 
 
 class PairJudge(Protocol):
@@ -141,7 +146,12 @@ class BundledReconciler:
         for place, fact in enumerate(facts):
             for record in candidates[place] if place not in settled else ():
                 said = verdicts.get((place, record.id))
-                if said is None or said.relation not in ("update", "delete") or record.immutable:
+                if said is None or record.immutable:
+                    continue
+                if succeeds(record.text, fact.text):
+                    claims.append(Claim(SUCCESSION, place, record, "update"))
+                    continue
+                if said.relation not in ("update", "delete"):
                     continue
                 # Update or delete: either way the memory no longer stands as it is.
                 confidence = max(said.confidence, said.replaced)

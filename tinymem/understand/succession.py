@@ -1,0 +1,37 @@
+"""Statements of which the later one certainly takes the earlier one's place, whatever a model thinks.
+
+A person lives in one place: "Lives in Rome" ends with "Moved to Oslo last month". And who says "now" of
+the same thing says that it was otherwise before: "Works at Google", "Works at Meta now". Pure; in any
+doubt it says no, for a memory that stands beside another is better than one that is lost.
+"""
+
+from __future__ import annotations
+
+import re
+
+from tinymem.understand.terms import fold, is_negated
+
+HOME = re.compile(r"(?:Lives|Is living|Is based) (?:in|at|near) (?=[A-Z])")
+MOVED = re.compile(
+    r"(?:Has |Have )?(?:(?:just|recently|finally|now|already) )?(?:moved|relocated) (?:back )?"
+    r"(?:from [\w' -]+? )?(?:back )?to (?=(?-i:[A-Z]))",
+    re.IGNORECASE,
+)
+LINKED = re.compile(r"[A-Z][a-z]+s (?:in|at|for|as|with|on|to)\b")
+NOW = re.compile(r"\b(?:now|nowadays|these days)\b", re.IGNORECASE)
+
+
+def succeeds(memory: str, fact: str) -> bool:
+    """Tell whether a fact about the same person certainly ends what a memory says.
+
+    Example:
+        >>> succeeds("Lives in Rome", "Moved to Oslo last month")
+        True
+    """
+    if is_negated(memory) or is_negated(fact) or fold(memory) == fold(fact):
+        return False
+    if HOME.match(memory) and MOVED.match(fact):
+        return True
+    one, other = LINKED.match(memory), LINKED.match(fact)
+    both = one is not None and other is not None and one.group() == other.group()
+    return both and NOW.search(fact) is not None and NOW.search(memory) is None
