@@ -236,3 +236,27 @@ def test_whatever_is_written_is_in_house_style(clause, before):
         assert fact[0] == fact[0].upper()
         assert not fact.endswith((".", ",", "?", "!", " "))
         assert 2 <= len(fact.split()) <= LONGEST or fact.startswith("Is ")
+
+
+def test_laughter_and_loose_reasons_are_cut():
+    assert write("I bought a campervan hahahaha") == ["Bought a campervan"]
+    assert write("I'm taking Korean classes on Saturdays cause") == ["Is taking Korean classes on Saturdays"]
+
+
+def test_a_verb_spelt_alike_in_the_past_is_a_habit_when_it_recurs():
+    assert write("I put away 600 every month") == ["Puts away 600 every month"]
+    assert write("I quit smoking in 2019") == ["Quit smoking in 2019"]
+
+
+def test_a_twofold_question_has_no_certain_answer():
+    assert write("Amman, 3rd of June", before="Where are you flying and when?") == []
+
+
+def test_what_may_be_another_persons_is_left_alone():
+    spoken_of = "Beatriz? She likes skateboarding. "
+    assert write("birthday is the 3rd of August", earlier=spoken_of, third=True) == []
+    assert write("birthday is the 3rd of August", third=True) == ["Birthday is the 3rd of August"]
+
+
+def test_gone_comes_with_has():
+    assert write("my budget's gone up to 900") == ["Budget has gone up to 900"]

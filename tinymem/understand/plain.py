@@ -16,7 +16,7 @@ LEAD = re.compile(
     r"^(?:(?:hi|hiya|hey|heya|hello|good (?:morning|evening|afternoon)|ok|okay|okey|k|so|"
     r"well|and|but|also|actually|honestly|"
     r"tbh|btw|ps|fyi|imo|anyway|anyways|yes|yeah|yea|yep|yup|oh|ah|um|uh|uhm|er|erm|hm+|"
-    r"lol|lmao|haha+|hehe|wow|omg|wtf|bro|bruh|bhai|dude|sis|guys|yaar|ayyo|folks|sir|madam|ugh|argh|"
+    r"lol|lmao|(?:ha){2,}h*|haha+|hehe|wow|omg|wtf|bro|bruh|bhai|dude|sis|guys|yaar|ayyo|folks|sir|madam|ugh|argh|"
     r"aargh|ha|ooh|please|pls|remember(?: that|:)|note(?: that|:)|just so you know|for "
     r"(?:the record|context)|as you know|"
     r"by the way|because|cause|cos|cuz|coz|bc|then|plus|though|although|which means|"
@@ -32,7 +32,7 @@ LEAD = re.compile(
     re.IGNORECASE,
 )
 TAIL = re.compile(
-    r"(?:[\s,!.:;…()-]+(?:lol|lmao|haha+|hehe|tho|though|btw|tbh|imo|fyi|please|pls|plz|"
+    r"(?:[\s,!.:;…()-]+(?:lol|lmao|(?:ha){2,}h*|haha+|hehe|tho|though|btw|tbh|imo|fyi|please|pls|plz|"
     r"thanks|thank you|thx|cheers|ty|ok|okay|"
     r"right|too|as well|you know|yk|actually|honestly|obviously|obvs|if that matters|if "
     r"that helps|if it matters|if it helps|"

@@ -133,8 +133,8 @@ def _with_verb(low: str, rest: list[str]) -> str | None:
         return None
     if low in ("need", "want") and _asks(rest):
         return None
-    if low == "read":
-        return f"reads {said}"  # its past is spelt the same: the present is likelier to be worth telling
+    if low == "read" or (low in SAME_IN_PAST and HABIT.search(said)):
+        return f"{third_person(low)} {said}"  # what was read or is done every week: the present is likelier
     if low == "look" and rest[0].lower() == "forward":
         return None
     if is_past(low) or (low.endswith("ed") and len(low) > 4 and not is_base(low)):
@@ -142,6 +142,13 @@ def _with_verb(low: str, rest: list[str]) -> str | None:
     if is_base(low) or (len(low) > 3 and not low.endswith(("ly", "ing", "s"))):
         return f"{third_person(low)} {said}"
     return None
+
+
+SAME_IN_PAST = frozenset({"bet", "cut", "hit", "let", "put", "quit", "set", "shut", "split", "spread"})
+HABIT = re.compile(
+    r"\b(?:every|each|always|usually|often|(?:a|per) (?:day|week|month|year)|"
+    r"(?:mon|tues|wednes|thurs|fri|satur|sun)days)\b"
+)
 
 
 def _asks(rest: list[str]) -> bool:

@@ -83,6 +83,10 @@ SENTENCE_END = re.compile(r"(?<=[.!?:])\s+|\n+|\s[-–—]\s")
 LONGEST = 14  # words of a question that is plain enough
 
 
+TWOFOLD = re.compile(r"\b(?:and|or) (?:what|when|where|who|whose|which|why|how)\b", re.IGNORECASE)
+"""Two questions in one: an answer's words do not say which of them it answers."""
+
+
 def last_question(before: str) -> str:
     """Return the last sentence of a message without its politeness, if it is a plain question; else ""."""
     text = before.translate(FANCY).strip()
@@ -90,7 +94,9 @@ def last_question(before: str) -> str:
         return ""
     sentence = SENTENCE_END.split(text)[-1].rstrip("? ")
     sentence = POLITE_TAIL.sub("", POLITE_LEAD.sub("", sentence))
-    return "" if len(sentence.split()) > LONGEST or PROPOSAL.search(sentence) else sentence
+    if len(sentence.split()) > LONGEST or PROPOSAL.search(sentence) or TWOFOLD.search(sentence):
+        return ""
+    return sentence
 
 
 def head(said: str, longest: int = 7) -> str | None:

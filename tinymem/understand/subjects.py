@@ -188,4 +188,6 @@ def _means_is(words: list[str], place: int) -> bool:
 
 def _means_has(following: str) -> bool:
     """Return whether 's in front of this word is "has"."""
-    return following in ("got", "been", "had") or (is_participle(following) and following not in PASSIVE)
+    return following in ("got", "been", "had", "gone", "become", "grown") or (
+        is_participle(following) and following not in PASSIVE
+    )

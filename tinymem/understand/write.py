@@ -19,7 +19,7 @@ from tinymem.understand.plain import bare, tokens
 from tinymem.understand.predicate import third_person_facts
 from tinymem.understand.standalone import LONGEST, finish
 from tinymem.understand.subjects import appositive, lowered, owned, pronoun, third_person_statement
-from tinymem.understand.terms import one_of
+from tinymem.understand.terms import one_of, word_set
 
 LONGEST_CLAUSE = 600  # characters; what is longer is no sentence
 NEAR = 800  # characters before a clause in which a pronoun's name is looked for
@@ -62,6 +62,9 @@ HOW_MANY = re.compile(
 HERE = re.compile(r"(?P<name>[A-Z][\w'-]+(?: [A-Z][\w'-]+){0,2}) here")
 SPEAKER = re.compile(r"\b(?:i|i'm|im|i've|ive|me|we)\b", re.IGNORECASE)
 OTHER = re.compile(r"\b(?:he|she|his|her|they|their)\b", re.IGNORECASE)
+ATTRIBUTES = word_set(
+    "birthday name surname age address email phone number job school favourite favorite size"
+)
 IDENTITY = re.compile(r"[A-Z][\w'’.-]+(?: (?:[A-Z][\w'’.-]*|de|da|van|von|la|el|al|bin|dela)){0,3}")
 DEMONYM = re.compile(
     r"(?:ish|ian|ese|ean|can|man|ench|zech|eek|utch|elsh|hai|aqi|ani|wiss|wegian|anic|"
@@ -126,7 +129,7 @@ def _stated(words: list[str], about: About, earlier: str, third: bool) -> list[s
         or owned(words)
         or pronoun(words, earlier)
         or (note(words) if not _goes_on_about_another(earlier) else [])
-        or (third_person_statement(words) if third else [])
+        or (third_person_statement(words) if third and not _belongs_to_another(words, earlier) else [])
     )
 
 
@@ -134,6 +137,11 @@ def _goes_on_about_another(earlier: str) -> bool:
     """Return whether the sentence before is about somebody else, so that a note may be about him as well."""
     sentence = re.split(r"[.!?\n]\s", earlier.rstrip(" .!?"))[-1]
     return not SPEAKER.search(sentence) and (bool(introduced(sentence)) or OTHER.search(sentence) is not None)
+
+
+def _belongs_to_another(words: list[str], earlier: str) -> bool:
+    """Return whether "birthday is ..." may be someone else's, who was spoken of before."""
+    return words[0].lower() in ATTRIBUTES and OTHER.search(earlier) is not None
 
 
 def _moved_back(front: str, facts: list[str]) -> list[str]:
