@@ -86,3 +86,36 @@ def test_a_move_supersedes_the_old_home_and_keeps_its_history(real):
     (item,) = real.get_all(user_id="ana")["results"]
     assert item["memory"] == "Moved to Oslo last month"
     assert [row["event"] for row in real.history(item["id"])] == ["ADD", "UPDATE"]
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "left"),
+    [
+        ("I love ramen.", "I hate ramen.", "Hates ramen"),
+        ("I prefer tea to coffee", "I prefer coffee to tea", "Prefers coffee to tea"),
+        ("I'm allergic to nuts.", "I'm not allergic to nuts.", "Is not allergic to nuts"),
+    ],
+)
+def test_the_opposite_is_never_taken_for_a_repetition(real, before, after, left):
+    real.add(before, user_id="ana")
+    real.add(after, user_id="ana")
+    assert stored(real) == {left}
+
+
+def test_within_one_conversation_what_was_said_last_stands(real):
+    talk = [
+        {"role": "user", "content": "I live in Rome and I love ramen."},
+        {"role": "assistant", "content": "Nice."},
+        {
+            "role": "user",
+            "content": "That was years ago though. I moved to Oslo last month, and I hate ramen.",
+        },
+    ]
+    real.add(talk, user_id="ana")
+    assert stored(real) == {"Moved to Oslo last month", "Hates ramen"}
+
+
+def test_another_word_in_the_same_place_is_not_lost(real):
+    real.add("I'm vegan.", user_id="ana")
+    real.add("I'm vegetarian.", user_id="ana")
+    assert "Is vegetarian" in stored(real)

@@ -36,6 +36,9 @@ def test_the_later_statement_takes_the_place_of_the_earlier(memory: str, fact: s
         ("Works at Google", "Works at Meta"),
         ("Works at Google", "Volunteers at Meta now"),
         ("Likes tea", "Likes coffee now"),
+        ("Lives in Oslo with a cat", "Moved to Oslo last month"),
+        ("Lives in Rome", "Moved to Oslo when small"),
+        ("Lives in Rome", "Moved to Oslo in 2009 for a year"),
     ],
 )
 def test_in_doubt_both_stand(memory: str, fact: str) -> None:

@@ -18,9 +18,11 @@ from tinymem.types import Extraction, Fact, Message, Rejection, Role, Span
 from tinymem.understand.clauses import clauses, is_quoted, merged, quoted_spans, supposed_spans
 from tinymem.understand.corrections import corrected, is_marked, supersedes
 from tinymem.understand.evidence import unsupported
+from tinymem.understand.opposites import opposed
 from tinymem.understand.persona import persona
 from tinymem.understand.spot import Spotted, Utterance
 from tinymem.understand.statement import statements
+from tinymem.understand.succession import succeeds
 from tinymem.understand.terms import gist
 from tinymem.understand.write import NEAR, write
 
@@ -216,6 +218,13 @@ def _bare_statements(message: Message) -> list[Found]:
 def _keep(found: list[Found], new: Found, messages: Sequence[Message]) -> None:
     """Add a fact unless it is there already; one that corrects an earlier one takes its place."""
     same = [place for place, old in enumerate(found) if old.fact.about == new.fact.about]
+    for place in same:
+        old = found[place].fact
+        if opposed(old.text, new.fact.text) or (
+            old.message < new.fact.message and succeeds(old.text, new.fact.text)
+        ):
+            found[place] = new
+            return
     if any(found[place].key == new.key for place in same):
         return
     span = new.fact.spans[0]

@@ -15,6 +15,7 @@ from typing import Protocol
 
 from tinymem.types import Decision, Fact, Record, Relation
 from tinymem.understand.judge import Verdict
+from tinymem.understand.opposites import opposed, swaps_a_word
 from tinymem.understand.people import FULL, PERSONS
 from tinymem.understand.succession import succeeds
 from tinymem.understand.terms import adds_nothing, content, fold, is_negated, stem
@@ -124,12 +125,15 @@ class BundledReconciler:
         verdicts: Mapping[tuple[int, str], Verdict],
         place: int,
     ) -> Record | None:
-        """Return the record that says the fact already."""
+        """Return the record that says the fact already; one that says its opposite never does."""
+        near = [record for record in near if not opposed(record.text, fact.text)]
         for record in near:
             if adds_nothing(fact.text, record.text):
                 return record
         for record in near:
             said = verdicts.get((place, record.id))
+            if swaps_a_word(record.text, fact.text):
+                continue
             if said and said.relation == "same" and said.confidence >= self.least["same"]:
                 return record
         return None
@@ -148,8 +152,9 @@ class BundledReconciler:
                 said = verdicts.get((place, record.id))
                 if said is None or record.immutable:
                     continue
-                if succeeds(record.text, fact.text):
-                    claims.append(Claim(SUCCESSION, place, record, "update"))
+                if succeeds(record.text, fact.text) or opposed(record.text, fact.text):
+                    event: Relation = "delete" if said.relation == "delete" else "update"
+                    claims.append(Claim(SUCCESSION, place, record, event))
                     continue
                 if said.relation not in ("update", "delete"):
                     continue

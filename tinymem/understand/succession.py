@@ -17,6 +17,11 @@ MOVED = re.compile(
     r"(?:from [\w' -]+? )?(?:back )?to (?=(?-i:[A-Z]))",
     re.IGNORECASE,
 )
+LONG_AGO = re.compile(
+    r"\b(?:when|ago|as an? (?:child|kid|baby|boy|girl|teen\w*|student)|for a while|once|before|"
+    r"in (?:19|20)\d\d)\b",
+    re.IGNORECASE,
+)
 LINKED = re.compile(r"[A-Z][a-z]+s (?:in|at|for|as|with|on|to)\b")
 NOW = re.compile(r"\b(?:now|nowadays|these days)\b", re.IGNORECASE)
 
@@ -30,8 +35,10 @@ def succeeds(memory: str, fact: str) -> bool:
     """
     if is_negated(memory) or is_negated(fact) or fold(memory) == fold(fact):
         return False
-    if HOME.match(memory) and MOVED.match(fact):
-        return True
+    home, moved = HOME.match(memory), MOVED.match(fact)
+    if home and moved:
+        there = fact[moved.end() :].split()[0].strip(",.")
+        return there not in re.findall(r"[\w'-]+", memory[home.end() :]) and not LONG_AGO.search(fact)
     one, other = LINKED.match(memory), LINKED.match(fact)
     both = one is not None and other is not None and one.group() == other.group()
     return both and NOW.search(fact) is not None and NOW.search(memory) is None
