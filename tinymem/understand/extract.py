@@ -20,6 +20,7 @@ from tinymem.understand.corrections import corrected, is_marked, supersedes
 from tinymem.understand.evidence import unsupported
 from tinymem.understand.opposites import opposed
 from tinymem.understand.persona import persona
+from tinymem.understand.pretence import played
 from tinymem.understand.spot import Spotted, Utterance
 from tinymem.understand.statement import statements
 from tinymem.understand.succession import succeeds
@@ -97,7 +98,10 @@ class BundledExtractor:
 
     def _candidates(self, messages: Sequence[Message], about: Sequence[Role]) -> Iterator[Found | Span]:
         """Yield what was written, and the clauses that nothing was written from: they may be corrections."""
-        read = [place for place, message in enumerate(messages) if message.role in about]
+        invented = played(messages)
+        read = [
+            place for place, message in enumerate(messages) if message.role in about and place not in invented
+        ]
         spoken = [place for place in read if messages[place].role != "system"]
         spans = {place: _said_clauses(messages[place].content) for place in spoken}
         marks = self._spotted(messages, spans)

@@ -74,8 +74,8 @@ CONTINUES = re.compile(
 LOOSE_END = re.compile(
     r"[\s,]+"
     + one_of("""
-    and but or so because cause cuz bc with for to of in on at the a an that which who when if is are my as than
-    from by like about after before while since until just also then maybe not where how what
+    and but or so because cause cuz bc with for to of in on at the a an that which who when if is are my as
+    than from by like about after before while since until just also then maybe not where how what
     """)
     + "$",
     re.IGNORECASE,
