@@ -49,6 +49,17 @@ def test_a_missing_file_a_folder_and_another_kind_of_file_are_refused_at_once(tm
             LlamaCpp(path)
 
 
+def test_without_llama_cpp_python_the_error_says_what_to_install(noise_gguf):
+    code = (
+        "import sys; sys.modules['llama_cpp'] = None\n"
+        "from tinymem.engines.llama import LlamaCpp\nfrom tinymem.errors import ConfigError\n"
+        f"try: LlamaCpp({str(noise_gguf('chatml'))!r}).n_ctx\n"
+        "except ConfigError as problem: print(problem)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert "pip install llama-cpp-python" in done.stdout
+
+
 @pytest.mark.parametrize("share", [0.001, 0.3, 0.9])
 def test_a_damaged_file_is_refused_on_first_use(noise_gguf, tmp_path, share):
     whole = noise_gguf("chatml").read_bytes()

@@ -44,8 +44,17 @@ def runtime() -> Any:
 
     llama.cpp has one log for the whole process. From here on it goes to the logger "tinymem.llama"
     at level DEBUG instead of stderr.
+
+    Raises:
+        ConfigError: llama-cpp-python is not installed, or its library does not load.
     """
-    from llama_cpp import llama_cpp
+    try:
+        from llama_cpp import llama_cpp
+    except (ImportError, OSError, RuntimeError) as problem:
+        raise ConfigError(
+            f"a GGUF needs llama-cpp-python, which cannot be loaded ({problem}): "
+            "pip install llama-cpp-python, or leave llm out"
+        ) from problem
 
     @llama_cpp.llama_log_callback  # type: ignore[untyped-decorator]
     def listen(level: int, text: bytes, _: object) -> None:
