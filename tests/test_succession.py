@@ -16,6 +16,7 @@ from tinymem.understand.succession import succeeds
         ("Lives at Mill Lane 4", "Moved back to Porto"),
         ("Works at Google", "Works at Meta now"),
         ("Works as a nurse", "Works as a teacher these days"),
+        ("Favourite colour is green", "Favourite colour is now blue"),
     ],
 )
 def test_the_later_statement_takes_the_place_of_the_earlier(memory: str, fact: str) -> None:
@@ -36,6 +37,7 @@ def test_the_later_statement_takes_the_place_of_the_earlier(memory: str, fact: s
         ("Works at Google", "Works at Meta"),
         ("Works at Google", "Volunteers at Meta now"),
         ("Likes tea", "Likes coffee now"),
+        ("Favourite colour is green", "Favourite flower is now blue"),
         ("Lives in Oslo with a cat", "Moved to Oslo last month"),
         ("Lives in Rome", "Moved to Oslo when small"),
         ("Lives in Rome", "Moved to Oslo in 2009 for a year"),

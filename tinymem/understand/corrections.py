@@ -18,14 +18,17 @@ MARKER = re.compile(
 )
 DAY = r"(?:(?:mon|tues|wednes|thurs|fri|satur|sun)day|today|tomorrow|tonight)"
 MONTH = r"(?:january|february|march|april|may|june|july|august|september|october|november|december)"
+DATE = rf"{MONTH} \d{{1,2}}(?:st|nd|rd|th)?|\d{{1,2}}(?:st|nd|rd|th)?(?: of)? {MONTH}"
 CLOCK = r"\d{1,2}(?:[:.]\d\d)?\s?(?:am|pm)|\d{1,2}:\d\d"
 NUMBER = r"\d+(?:[.,]\d+)*|two|three|four|five|six|seven|eight|nine|ten|eleven|twelve"
-KINDS = tuple(re.compile(rf"\b(?:{kind})\b(?![:.]\d)") for kind in (DAY, MONTH, CLOCK, NUMBER))
+KINDS = tuple(re.compile(rf"\b(?:{kind})\b(?![:.]\d)") for kind in (DATE, DAY, MONTH, CLOCK, NUMBER))
+NAMED = re.compile(rf"\b(?:{DAY}|{MONTH})\b")
 VALUE_ONLY = re.compile(
     r"(?:actually|sorry|wait|correction|i mean|i meant|scratch that|make that|oops|or "
     r"rather)[\s,.!:-]*(?:no[\s,.!]*)?"
     r"(?:(?:it's|its|it is|that's|make it|make that|on|at|i mean|i meant)\s+)?(?:(?:on|"
-    r"at)\s+)?(?P<value>[\w:.]+(?: ?(?:am|pm))?)(?:,? not [\w: ]+)?$"
+    r"at)\s+)?(?:the )?"
+    rf"(?P<value>{DATE}|[\w:.]+(?: ?(?:am|pm))?)(?:,? not (?P<wrong>[\w: ]+?))?(?:,? sorry)?$"
 )
 
 
@@ -61,8 +64,9 @@ def corrected(clause: str, facts: Sequence[str]) -> tuple[int, str] | None:
             continue
         for place in range(len(facts) - 1, -1, -1):
             places = list(kind.finditer(fold(facts[place])))
-            if len(places) == 1:
+            wrong = match.group("wrong")
+            if len(places) == 1 and wrong in (None, places[0].group()):
                 start, end = places[0].span()
-                shown = value.capitalize() if kind in KINDS[:2] else value
+                shown = NAMED.sub(lambda name: name.group().capitalize(), value)
                 return place, facts[place][:start] + shown + facts[place][end:]
     return None

@@ -22,7 +22,7 @@ LONG_AGO = re.compile(
     r"in (?:19|20)\d\d)\b",
     re.IGNORECASE,
 )
-LINKED = re.compile(r"[A-Z][a-z]+s (?:in|at|for|as|with|on|to)\b")
+LINKED = re.compile(r"[A-Z][a-z]+s (?:in|at|for|as|with|on|to)\b|Favou?rite [\w' -]+? (?:is|are)\b")
 NOW = re.compile(r"\b(?:now|nowadays|these days)\b", re.IGNORECASE)
 
 
