@@ -162,3 +162,10 @@ def test_any_conversation_is_read_and_spans_point_into_it(said):
         cited = "\n".join(messages[span.message].content for span in fact.spans)
         assert all(0 <= span.start < span.end <= len(messages[span.message].content) for span in fact.spans)
         assert unsupported(fact.text, cited) is None
+
+
+def test_a_job_given_as_an_answer_is_told_once():
+    said = talk(("assistant", "What do you do?"), "I'm a data scientist at a bank.")
+    assert [fact.text for fact in BundledExtractor().extract(said, ["user"], TODAY).facts] == [
+        "Works as a data scientist at a bank"
+    ]

@@ -118,6 +118,10 @@ def test_what_no_rule_is_sure_of_gives_nothing(clause):
         ("When did you leave the property?", "31 Aug", ["Left the property on 31 Aug"]),
         ("Do you still use Slack?", "no", ["No longer uses Slack"]),
         ("Do you prefer hotels or apartments?", "apartments", ["Prefers apartments"]),
+        ("Do you have siblings?", "Two older brothers.", ["Has two older brothers"]),
+        ("What do you drive?", "An old Volvo", ["Drives an old Volvo"]),
+        ("Which passport do you hold?", "Canadian.", ["Holds a Canadian passport"]),
+        ("What's your favourite band?", "A Perfect Circle", ["Favourite band is A Perfect Circle"]),
     ],
 )
 def test_short_answers_take_their_predicate_from_the_question(question, reply, facts):

@@ -32,6 +32,10 @@ NUMBER = re.compile(
     r"nine|ten|eleven|twelve|a dozen)\b",
     re.IGNORECASE,
 )
+BEGUN = re.compile(
+    r"(?:An?|One|Two|Three|Four|Five|Six|Seven|Eight|Nine|Ten|Half|About|Around|Just|Only|Mostly|Some|My)"
+    r"(?= [a-z])"
+)
 ALLERGIES = re.compile(r"(?:food |known |drug |other )?(?:allerg|intoleranc)", re.IGNORECASE)
 SAYS_ALLERGIC = re.compile(r"allerg|intoleran", re.IGNORECASE)
 OPINION_VERBS = frozenset(
@@ -62,6 +66,7 @@ def answer(clause: str, before: str) -> list[str]:
     said = clause.translate(FANCY).strip()
     if not question or said.endswith("?"):
         return []
+    said = BEGUN.sub(lambda word: word.group().lower(), said, count=1) if BEGUN.match(said) else said
     for pattern, rule in RULES:
         match = pattern.fullmatch(question)
         if match:
@@ -119,6 +124,9 @@ def _object(match: re.Match[str], said: str) -> str | None:
     if noun and noun[0] in ("time", "day", "days", "year", "month", "date"):
         time = timed(thing)
         return f"{third_person(verb)} {rest} {time}" if time else None
+    if noun and noun[0] in ("passport", "visa", "citizenship") and len(thing.split()) == 1:
+        article = "an" if thing[:1].lower() in "aeiou" else "a"
+        thing = f"{article} {thing} {noun[0]}"
     if rest.split()[-1:] and rest.split()[-1] in ("on", "in", "for", "with", "at", "to"):
         return f"{third_person(verb)} {rest} {thing}"
     return f"{third_person(verb)} {thing} {rest}"

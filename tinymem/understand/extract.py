@@ -39,6 +39,9 @@ class ClauseSpotter(Protocol):
         ...
 
 
+WORKS_AS = re.compile(r"^Works as(?= an? )")
+
+
 @dataclass(frozen=True)
 class Found:
     """A fact that was written, with the words it cites."""
@@ -49,7 +52,7 @@ class Found:
     @cached_property
     def key(self) -> tuple[object, ...]:
         """What two facts that say the same have in common."""
-        return gist(self.fact.text)
+        return gist(WORKS_AS.sub("Is", self.fact.text))
 
 
 class BundledExtractor:
