@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+
 from tinymem.engines.catalog import model_folder
 from tinymem.engines.onnx import OnnxModel
-
 from tinymem.errors import ConfigError
 from tinymem.understand.judge import RELATIONS, Judge, Verdict, softmax
 
