@@ -119,3 +119,21 @@ def test_another_word_in_the_same_place_is_not_lost(real):
     real.add("I'm vegan.", user_id="ana")
     real.add("I'm vegetarian.", user_id="ana")
     assert "Is vegetarian" in stored(real)
+
+
+@pytest.mark.parametrize(
+    ("said", "kept"),
+    [
+        ("I have a dog.", {"Has a dog"}),
+        ("I have a cat", {"Has a cat"}),
+        ("I prefer tea to coffee.", {"Prefers tea to coffee"}),
+        ("My favourite film is Heat", {"Favourite film is Heat"}),
+        ("I need help with my essay", set()),
+        ("I'm thinking of a number", set()),
+        ("I have a question", set()),
+        ("I have a headache today, what helps?", set()),
+    ],
+)
+def test_a_lone_lasting_statement_is_kept_and_a_request_is_not(real, said, kept):
+    real.add(said, user_id="ana")
+    assert stored(real) == kept

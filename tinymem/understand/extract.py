@@ -22,7 +22,7 @@ from tinymem.understand.opposites import opposed
 from tinymem.understand.persona import persona
 from tinymem.understand.pretence import played
 from tinymem.understand.spot import Spotted, Utterance
-from tinymem.understand.statement import statements
+from tinymem.understand.statement import own_statement, statements
 from tinymem.understand.succession import succeeds
 from tinymem.understand.terms import gist
 from tinymem.understand.write import NEAR, write
@@ -218,7 +218,7 @@ def _bare_statements(message: Message) -> list[Found]:
     """Return the facts of a single message that is a statement the caller wants remembered."""
     return [
         _found(fact, "user", 0, (Span(0, start, end),), (), message.content)
-        for fact, (start, end) in statements(message.content)
+        for fact, (start, end) in statements(message.content) or own_statement(message.content)
     ]
 
 

@@ -9,9 +9,11 @@ from __future__ import annotations
 
 import re
 
+from tinymem.understand.clauses import clauses
 from tinymem.understand.conjugate import base_of_third, is_base
 from tinymem.understand.subjects import is_verb, lowered, third_person_statement
 from tinymem.understand.terms import FANCY, one_of, word_set
+from tinymem.understand.write import write
 
 LONGEST = 40  # words of a statement; what is longer is a text, not a statement
 MOST = 5  # statements in one message
@@ -55,6 +57,27 @@ ENGLISH = word_set("""
 the a an is are was were has have had and or of to in on at for with from by as not no it this that be
 can will does do like likes prefers wants works lives
 """)
+
+
+OWN = re.compile(r"(?:i|i'm|im|i've|ive|my favou?rite)\b", re.IGNORECASE)
+LASTS = re.compile(
+    r"(?:Likes|Loves|Hates|Prefers|Enjoys|Lives|Works|Plays|Speaks|Owns|Drinks|Eats|Drives|Studies|Wears|"
+    r"Favou?rite|"
+    r"Has (?:an?|no|two|three|four|five|\d+)|Is (?:an?|allergic|married|single|vegan|vegetarian|from|\d+ years)|"
+    r"Never|Cannot|Does not (?:like|eat|drink|smoke|drive|speak|own|have))\b"
+)
+LONGEST_OWN = 12  # words
+
+
+def own_statement(text: str) -> list[tuple[str, tuple[int, int]]]:
+    """Return the (fact, (start, end)) of a message that is one short lasting statement about its speaker.
+
+    "I have a dog." and "I prefer tea to coffee." say nothing but that: whoever passes them wants them kept.
+    """
+    plain = text.translate(FANCY).strip()
+    if "?" in plain or len(plain.split()) > LONGEST_OWN or not OWN.match(plain) or len(clauses(text)) != 1:
+        return []
+    return [(fact, (0, len(text))) for fact in write(text) if LASTS.match(fact)]
 
 
 def statements(text: str) -> list[tuple[str, tuple[int, int]]]:
