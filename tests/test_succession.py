@@ -30,6 +30,8 @@ def test_the_later_statement_takes_the_place_of_the_earlier(memory: str, fact: s
         ("Lives in Rome", "Is moving to Oslo in May"),
         ("Lives in Rome", "Brother Tom moved to Oslo"),
         ("Lives in Rome", "Moved to the growth team"),
+        ("Lives in Rome", "Moved to Linux last year"),
+        ("Lives in Rome", "Moved to Team Blue"),
         ("Lives in a flat with a garden", "Moved to Oslo"),
         ("Sister Maya lives in Rome", "Moved to Oslo"),
         ("Lives in Rome", "Has never moved to Oslo"),

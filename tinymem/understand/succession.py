@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 
-from tinymem.understand.terms import fold, is_negated
+from tinymem.understand.terms import fold, is_negated, word_set
 
 HOME = re.compile(r"(?:Lives|Is living|Is based) (?:in|at|near) (?=[A-Z])")
 MOVED = re.compile(
@@ -23,6 +23,13 @@ LONG_AGO = re.compile(
     re.IGNORECASE,
 )
 LINKED = re.compile(r"[A-Z][a-z]+s (?:in|at|for|as|with|on|to)\b|Favou?rite [\w' -]+? (?:is|are)\b")
+NO_PLACE = word_set("""
+android ios iphone linux ubuntu debian arch windows mac macos chrome firefox safari slack teams discord
+telegram signal whatsapp zoom notion obsidian linear jira trello asana github gitlab python rust java go kotlin
+swift typescript kubernetes docker aws azure gcp postgres mysql sqlite neovim vim emacs vscode excel gmail
+outlook monzo revolut spotify netflix team group phase grade class year plan tier
+""")
+"""What people also move to, written with a capital, without leaving home."""
 NOW = re.compile(r"\b(?:now|nowadays|these days)\b", re.IGNORECASE)
 
 
@@ -38,7 +45,8 @@ def succeeds(memory: str, fact: str) -> bool:
     home, moved = HOME.match(memory), MOVED.match(fact)
     if home and moved:
         there = fact[moved.end() :].split()[0].strip(",.")
-        return there not in re.findall(r"[\w'-]+", memory[home.end() :]) and not LONG_AGO.search(fact)
+        known = re.findall(r"[\w'-]+", memory[home.end() :])
+        return there not in known and there.lower() not in NO_PLACE and not LONG_AGO.search(fact)
     one, other = LINKED.match(memory), LINKED.match(fact)
     both = one is not None and other is not None and one.group() == other.group()
     return both and NOW.search(fact) is not None and NOW.search(memory) is None
