@@ -10,6 +10,7 @@ Everything is real: the bundled models, the file, the search. Nothing leaves thi
 from __future__ import annotations
 
 import json
+import os
 import shlex
 import shutil
 import sys
@@ -44,6 +45,8 @@ def main(arguments: list[str]) -> int:
     except TinymemError as problem:
         print(f"demo: {problem}", file=sys.stderr)
         return 1
+    except BrokenPipeError:  # `scripts/demo | head`: the reader has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     return 0
 
 

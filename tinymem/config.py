@@ -138,7 +138,9 @@ def database_path(path: object) -> str:
         raise ConfigError(f"path must be a file's path or ':memory:', got {type(path).__name__}: {path!r}")
     text = os.fspath(path)
     if not isinstance(text, str) or not text.strip() or "\x00" in text:
-        raise ConfigError(f"path must not be empty, got {text!r}: give a file's path or ':memory:'")
+        raise ConfigError(
+            f"path must not be empty or hold a NUL, got {text!r}: give a file's path or ':memory:'"
+        )
     return text if text == ":memory:" else os.path.expanduser(text)
 
 

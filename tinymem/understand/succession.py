@@ -25,9 +25,9 @@ LONG_AGO = re.compile(
 LINKED = re.compile(r"[A-Z][a-z]+s (?:in|at|for|as|with|on|to)\b|Favou?rite [\w' -]+? (?:is|are)\b")
 NO_PLACE = word_set("""
 android ios iphone linux ubuntu debian arch windows mac macos chrome firefox safari slack teams discord
-telegram signal whatsapp zoom notion obsidian linear jira trello asana github gitlab python rust java go kotlin
-swift typescript kubernetes docker aws azure gcp postgres mysql sqlite neovim vim emacs vscode excel gmail
-outlook monzo revolut spotify netflix team group phase grade class year plan tier
+telegram signal whatsapp zoom notion obsidian linear jira trello asana github gitlab python rust java go
+kotlin swift typescript kubernetes docker aws azure gcp postgres mysql sqlite neovim vim emacs vscode excel
+gmail outlook monzo revolut spotify netflix team group phase grade class year plan tier
 """)
 """What people also move to, written with a capital, without leaving home."""
 NOW = re.compile(r"\b(?:now|nowadays|these days)\b", re.IGNORECASE)
