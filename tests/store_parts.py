@@ -8,7 +8,7 @@ import sys
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import datetime, timedelta, timezone
+from datetime import date, datetime, timedelta, timezone
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +28,22 @@ def record(memory_id: str = "m1", text: str | None = None, *, age: int = 0, **fi
     moment = NOW - timedelta(seconds=age)
     settings = {"scope": Scope(user_id="maya"), "created_at": moment, "updated_at": moment, **fields}
     return Record(id=memory_id, text=f"Text of {memory_id}" if text is None else text, **settings)
+
+
+FULL = record(
+    "full",
+    "Maya's cat «Миша» 🐈 likes 東京\x00 and\nnew lines",
+    scope=Scope("maya", "helper", "run 7", "shop"),
+    created_at=datetime(2024, 2, 29, 23, 59, 59, 999999, tzinfo=timezone(timedelta(hours=14))),
+    metadata={"b": [1, 1.0, True, None, "x", {"deep": {}}], "a": -0.0, "": "emptý", "big": 2**70},
+    categories=("pets", "food"),
+    actor_id="maya",
+    role="user",
+    memory_type="procedural_memory",
+    expiration_date=date(2030, 12, 31),
+    immutable=True,
+)
+"""A Record with everything that a Record can have, at the edge of what may be stored."""
 
 
 def unit(*numbers: float, dimension: int = DIMENSION) -> Vector:

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator
-from datetime import date, datetime, timedelta, timezone
+from datetime import date, datetime, timezone
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.store_parts import EMBEDDER, NOW, add, commit, opened, python, record, unit
+from tests.store_parts import EMBEDDER, FULL, NOW, add, commit, opened, python, record, unit
 from tinymem.errors import StoreError
 from tinymem.store.filters import EVERYTHING, Where, where
 from tinymem.store.store import Store
@@ -22,21 +22,6 @@ from tinymem.types import Change, Message, Record, Scope, Span
 def store() -> Iterator[Store]:
     with opened() as fresh:
         yield fresh
-
-
-FULL = record(
-    "full",
-    "Maya's cat «Миша» 🐈 likes 東京\x00 and\nnew lines",
-    scope=Scope("maya", "helper", "run 7", "shop"),
-    created_at=datetime(2024, 2, 29, 23, 59, 59, 999999, tzinfo=timezone(timedelta(hours=14))),
-    metadata={"b": [1, 1.0, True, None, "x", {"deep": {}}], "a": -0.0, "": "emptý", "big": 2**70},
-    categories=("pets", "food"),
-    actor_id="maya",
-    role="user",
-    memory_type="procedural_memory",
-    expiration_date=date(2030, 12, 31),
-    immutable=True,
-)
 
 
 def test_a_record_comes_back_as_it_was_stored(tmp_path: Path) -> None:

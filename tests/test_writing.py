@@ -3,14 +3,14 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from dataclasses import replace
-from datetime import date, datetime, timedelta, timezone
+from datetime import date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
-from tests.store_parts import EMBEDDER, NOW, add, commit, opened, record, unit, write
+from tests.store_parts import EMBEDDER, FULL, NOW, add, commit, opened, record, unit, write
 from tinymem.errors import ConflictError, EmbeddingError, ValidationError
 from tinymem.store.filters import EVERYTHING, where
 from tinymem.store.store import Store
@@ -21,21 +21,6 @@ from tinymem.types import Change, Message, Scope
 def store() -> Iterator[Store]:
     with opened() as fresh:
         yield fresh
-
-
-FULL = record(
-    "full",
-    "Maya's cat «Миша» 🐈 likes 東京\x00 and\nnew lines",
-    scope=Scope("maya", "helper", "run 7", "shop"),
-    created_at=datetime(2024, 2, 29, 23, 59, 59, 999999, tzinfo=timezone(timedelta(hours=14))),
-    metadata={"b": [1, 1.0, True, None, "x", {"deep": {}}], "a": -0.0, "": "emptý", "big": 2**70},
-    categories=("pets", "food"),
-    actor_id="maya",
-    role="user",
-    memory_type="procedural_memory",
-    expiration_date=date(2030, 12, 31),
-    immutable=True,
-)
 
 
 def everything(store: Store) -> dict[str, Any]:
