@@ -74,10 +74,6 @@ class Judge:
         replaced = row[RELATIONS.index("update")] + row[RELATIONS.index("delete")]
         return Verdict(RELATIONS[best], float(row[best]), float(replaced))
 
-    def is_sure(self, verdict: Verdict) -> bool:
-        """Return whether the verdict is sure enough to be acted on (`thresholds` of the manifest)."""
-        return verdict.confidence >= self.thresholds.get(verdict.relation, 0.0)
-
 
 def softmax(logits: np.ndarray) -> np.ndarray:
     """Turn logits (rows, classes) into probabilities, float64, rows summing to 1."""

@@ -118,7 +118,6 @@ DROPPED = word_set(
     "kinda sorta literally basically honestly really actually totally absolutely "
     "definitely quite pretty like-"
 )
-KEEPS_REALLY = word_set("not do does did")
 PROPER = word_set("""
 monday tuesday wednesday thursday friday saturday sunday january february april june july august
 september october november december english spanish french german italian portuguese russian chinese
