@@ -56,11 +56,11 @@ def test_threads_share_one_store(tmp_path: Path) -> None:
             for turn in range(15):
                 add(store, record(f"t{number}-{turn}"), vectors=[random_unit(generator)])
                 assert store.get(f"t{number}-{turn}") == record(f"t{number}-{turn}")
-                assert len(store.nearest(unit(1), EVERYTHING, 5)) == min(5, store.count(EVERYTHING))
                 with store.snapshot():
                     counted = store.count(EVERYTHING)
                     assert len(store.select(EVERYTHING)) == counted
                     assert len(store.nearest(unit(1), EVERYTHING, 1000)) == counted
+                    assert len(store.nearest(unit(1), EVERYTHING, 5)) == min(5, counted)
                     assert len(store.keyword_matches("text", EVERYTHING, 1000)) == counted - 1
 
         in_threads(6, work)

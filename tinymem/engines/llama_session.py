@@ -370,8 +370,8 @@ class _Pick:
 
     def _drawn(self, allowed: Logits) -> int:
         if self._temperature == 0:
-            return int(allowed.argmax())
-        weights = np.exp((allowed - allowed.max()) / self._temperature, dtype=np.float64)
+            return int(np.argmax(allowed))
+        weights = np.exp((allowed - np.max(allowed)) / self._temperature, dtype=np.float64)
         return int(self._lot.choice(len(weights), p=weights / weights.sum()))
 
 

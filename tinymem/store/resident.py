@@ -26,7 +26,7 @@ class ResidentVectors:
     def __init__(self, dimension: int, capacity: int) -> None:
         self.size = 0
         self._rowids = np.empty(max(capacity, 64), dtype=np.int64)
-        self._alive = np.zeros(len(self._rowids), dtype=np.bool_)
+        self._alive: NDArray[np.bool_] = np.zeros(len(self._rowids), dtype=np.bool_)
         self._matrix = np.empty((len(self._rowids), dimension), dtype=np.float32)
 
     @property

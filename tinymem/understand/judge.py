@@ -10,12 +10,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from tinymem.errors import ConfigError
 from tinymem.types import Relation
 from tinymem.understand.encoder import PairEncoder
+
+Numbers = NDArray[Any]
 
 RELATIONS: tuple[Relation, ...] = ("same", "update", "delete", "unrelated")
 """The classes in the order of the model's output."""
@@ -68,14 +72,14 @@ class Judge:
         logits = np.stack([row.outputs["relation"].reshape(-1) for row in rows])
         return [self.verdict(row) for row in softmax(logits / self.temperature)]
 
-    def verdict(self, row: np.ndarray) -> Verdict:
+    def verdict(self, row: Numbers) -> Verdict:
         """Return the likeliest relation of one row of probabilities."""
-        best = int(row.argmax())
+        best = int(np.argmax(row))
         replaced = row[RELATIONS.index("update")] + row[RELATIONS.index("delete")]
         return Verdict(RELATIONS[best], float(row[best]), float(replaced))
 
 
-def softmax(logits: np.ndarray) -> np.ndarray:
+def softmax(logits: Numbers) -> Numbers:
     """Turn logits (rows, classes) into probabilities, float64, rows summing to 1."""
     weights = np.exp(logits.astype(np.float64) - logits.max(axis=1, keepdims=True))
     return np.asarray(weights / weights.sum(axis=1, keepdims=True))

@@ -10,8 +10,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from tinymem.errors import ConfigError
 from tinymem.types import Role
@@ -137,6 +139,6 @@ def clause_score(marks: Marks, start: int, end: int) -> float:
     return sum(characters * p for characters, p in parts) / counted if counted else 0.0
 
 
-def sigmoid(logits: np.ndarray) -> np.ndarray:
+def sigmoid(logits: NDArray[Any]) -> NDArray[Any]:
     """Turn logits into probabilities."""
     return 1.0 / (1.0 + np.exp(-np.clip(logits.astype(np.float64), -60.0, 60.0)))
