@@ -19,6 +19,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING
 
 from tinymem.engines.chat import ChatTemplate
+from tinymem.engines.cores import usable_cores
 from tinymem.errors import ConfigError, EngineError, ModelFileError, ReplyError
 from tinymem.types import Message, Reply
 
@@ -187,8 +188,7 @@ def default_threads() -> int:
     Source: scripts/bench/llama_threads.py. llama.cpp's threads wait for each other at every layer, so
     one that shares its core with other work holds up all of them.
     """
-    usable = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    return max(1, usable - 1)
+    return max(1, usable_cores() - 1)
 
 
 def _any_of(texts: Sequence[str]) -> re.Pattern[str] | None:

@@ -18,6 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tinymem.engines.catalog import compare_files
+from tinymem.engines.cores import usable_cores
 from tinymem.engines.int8_check import int8_products_are_exact
 from tinymem.engines.tokens import TextCutter, Tokens, padded
 from tinymem.errors import EmbeddingError, EngineError, ModelFileError
@@ -34,8 +35,7 @@ Array = NDArray[Any]
 
 def default_threads() -> int:
     """Return how many threads one call uses: the cores this process may use, at most MOST_THREADS."""
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    return min(MOST_THREADS, cores)
+    return min(MOST_THREADS, usable_cores())
 
 
 @contextmanager
