@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from datetime import date, datetime, timezone
+from datetime import date, datetime
 from reprlib import Repr
 from typing import Any
 
@@ -157,14 +157,11 @@ def parse_expiration(value: object) -> date | None:
         return value
     if isinstance(value, (datetime, str)):
         try:
-            moment = (
-                datetime.fromisoformat(value.strip().replace("Z", "+00:00"))
-                if isinstance(value, str)
-                else value
-            )
-            return (moment.astimezone(timezone.utc) if moment.tzinfo else moment).date()
-        except (ValueError, OverflowError):
-            pass
+            moment = parse_moment(value, "expiration_date")
+        except ValidationError:
+            moment = None  # the message below says what an expiration date may be
+        if moment is not None:
+            return moment.date()
     raise ValidationError(
         f"expiration_date must be a date, a datetime or text like '2026-12-31', got {show(value)}"
     )
