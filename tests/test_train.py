@@ -30,11 +30,14 @@ def run_toy(folder: Path, *more: str) -> str:
 def test_toy_training_makes_folders_that_the_library_reads(tmp_path: Path) -> None:
     from tinymem.engines.catalog import verify
     from tinymem.engines.onnx import OnnxModel
+    from tinymem.engines.onnx_writer import OnnxWriter
     from tinymem.understand.judge import Judge
+    from tinymem.understand.passage import Passage
     from tinymem.understand.spot import Spotter
+    from tinymem.understand.writer import Writer
 
     run_toy(tmp_path)
-    for name in ("spotter", "judge"):
+    for name in ("spotter", "judge", "writer"):
         verify(tmp_path / "models" / name)
         log = (tmp_path / "work" / name / "log.jsonl").read_text(encoding="utf-8").splitlines()
         losses = [json.loads(line)["loss"] for line in log]
@@ -42,6 +45,8 @@ def test_toy_training_makes_folders_that_the_library_reads(tmp_path: Path) -> No
     spotted = Spotter(OnnxModel(tmp_path / "models" / "spotter")).spot("", "I live in Oslo", [(0, 14)])
     assert 0 < spotted.probability < 1
     assert len(Judge(OnnxModel(tmp_path / "models" / "judge")).judge(["Lives in Oslo"], "Moved away")) == 1
+    writer = Writer(OnnxWriter(tmp_path / "models" / "writer"))
+    assert len(writer.write_many([Passage("user:", "I live in Oslo", (0, 14))])) == 1
 
 
 def test_a_run_broken_off_goes_on_to_the_same_weights(tmp_path: Path) -> None:

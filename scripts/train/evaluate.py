@@ -14,13 +14,16 @@ from typing import Any
 
 import numpy as np
 
-from scripts.train import judge, spotter
-from scripts.train.examples import TEST_AUTHOR, Seen, messages, rough_clauses
+from scripts.train import judge, spotter, writer
+from scripts.train.examples import Seen, messages, rough_clauses, tested_on
 from scripts.train.pairs import Pair, written_pairs
+from scripts.train.writer_examples import Passage
 from tinymem.engines.catalog import model_folder
 from tinymem.engines.onnx import OnnxEmbedder, OnnxModel
+from tinymem.engines.onnx_writer import OnnxWriter
 from tinymem.understand.judge import Judge
 from tinymem.understand.spot import Spotter, sigmoid
+from tinymem.understand.writer import Writer
 
 
 def spotter_answers(folder: Path, seen: Sequence[Seen]) -> list[spotter.Answer]:
@@ -42,7 +45,7 @@ def judge_logits(folder: Path, pairs: Sequence[tuple[str, str]]) -> judge.Logits
 
 def spotter_scores(folder: Path, seen: Sequence[Seen] | None = None) -> dict[str, Any]:
     """Score the spotter on the test author's users, and on its assistants and system messages."""
-    seen = messages([TEST_AUTHOR]) if seen is None else seen
+    seen = messages(tested_on("conversations")) if seen is None else seen
     found = list(zip(seen, spotter_answers(folder, seen), strict=True))
     parts = {
         "user": [(s, a) for s, a in found if s.speaker == "user"],
@@ -53,17 +56,26 @@ def spotter_scores(folder: Path, seen: Sequence[Seen] | None = None) -> dict[str
 
 def judge_scores(folder: Path, pairs: Sequence[Pair] | None = None) -> dict[str, Any]:
     """Score the judge on the test author's pairs, alone and each among nine strangers."""
-    pairs = written_pairs([TEST_AUTHOR]) if pairs is None else pairs
+    pairs = written_pairs(tested_on("pairs")) if pairs is None else pairs
     scores = judge.measure(judge_logits(folder, [(p.memory, p.fact) for p in pairs]), pairs)
     found = judge.stores(pairs, OnnxEmbedder(model_folder("minilm")).embed)
     among = judge_logits(folder, [(memory, store.fact) for store in found for memory in store.memories])
     return {**scores, "stores": judge.store_outcomes(found, among, scores["temperature"])}
 
 
+def writer_scores(folder: Path, passages: Sequence[Passage]) -> dict[str, float]:
+    """Score the writer on the clauses of the test authors that tell something."""
+    model = Writer(OnnxWriter(folder))
+    found = model.write_many([passage.seen() for passage in passages])
+    return writer.scores(passages, [[draft.text for draft in drafts] for drafts in found])
+
+
 def latencies(spotter_folder: Path, judge_folder: Path, repeats: int = 30) -> dict[str, float]:
     """Return median milliseconds of spotting one message and of judging one fact against ten memories."""
-    seen = [s for s in messages([TEST_AUTHOR]) if s.speaker == "user"][:repeats]
-    found = judge.stores(written_pairs([TEST_AUTHOR]), OnnxEmbedder(model_folder("minilm")).embed)[:repeats]
+    seen = [s for s in messages(tested_on("conversations")) if s.speaker == "user"][:repeats]
+    found = judge.stores(written_pairs(tested_on("pairs")), OnnxEmbedder(model_folder("minilm")).embed)[
+        :repeats
+    ]
     spot, judged = Spotter(OnnxModel(spotter_folder)), Judge(OnnxModel(judge_folder))
     spot.spot("", "warm", [(0, 4)])
     judged.judge(["warm"], "up")

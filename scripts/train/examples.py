@@ -1,6 +1,6 @@
 """The corpus as training examples for the spotter: messages with the words in them that state facts.
 
-An author is always whole on one side: author 4 tests, all others train. Facts that a second
+An author is always whole on one side: authors 4 and 23 test, all others train. Facts that a second
 reader doubted (`doubts.txt`) teach nothing, neither for nor against: their words are masked.
 This module never reads anything but the corpus folder.
 """
@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 CORPUS = Path(__file__).parent / "corpus"
-TEST_AUTHOR = 4
+TEST_AUTHORS = (4, 23)
 IGNORED = -1.0
 """The label of what must teach nothing."""
 
@@ -59,6 +59,16 @@ def read_lines(path: Path) -> list[dict[str, Any]]:
 def authors(kind: str, folder: Path = CORPUS) -> list[int]:
     """Return the numbers of the authors who wrote a file of this kind."""
     return sorted(int(path.stem.rsplit("_", 1)[1]) for path in folder.glob(f"{kind}_*.jsonl"))
+
+
+def learned_from(kind: str, folder: Path = CORPUS) -> list[int]:
+    """Return the authors of this kind of file whom a model may learn from."""
+    return [author for author in authors(kind, folder) if author not in TEST_AUTHORS]
+
+
+def tested_on(kind: str, folder: Path = CORPUS) -> list[int]:  # noqa: PT028 - no test, whatever it is called
+    """Return the authors of this kind of file whom no model has seen."""
+    return [author for author in authors(kind, folder) if author in TEST_AUTHORS]
 
 
 def doubted(folder: Path = CORPUS) -> set[str]:
@@ -152,7 +162,7 @@ def clips(talk: dict[str, Any], doubts: set[str], spans: dict[str, Any]) -> Iter
 
 def spotter_examples(seed: int, silent_assistants: int = 1200, folder: Path = CORPUS) -> list[Seen]:
     """Return the training messages: all users', all that tell about an assistant, some that do not."""
-    found = messages([a for a in authors("conversations", folder) if a != TEST_AUTHOR], folder=folder)
+    found = messages(learned_from("conversations", folder), folder=folder)
     silent = [seen for seen in found if seen.speaker == "assistant" and seen.worth == 0.0]
     rest = [seen for seen in found if not (seen.speaker == "assistant" and seen.worth == 0.0)]
     return rest + random.Random(seed).sample(silent, min(silent_assistants, len(silent)))
@@ -163,7 +173,7 @@ def spotter_corrections(
 ) -> list[Seen]:
     """Return short messages, cut from longer ones, among what the spotter has learned."""
     rng = random.Random(f"{seed}/short")
-    who = [author for author in authors("conversations", folder) if author != TEST_AUTHOR]
+    who = learned_from("conversations", folder)
     doubts, spans = doubted(folder), spans_by_fact(folder)
     talks = (talk for author in who for talk in read_lines(folder / f"conversations_{author}.jsonl"))
     pieces = [piece for talk in talks for piece in clips(talk, doubts, spans) if piece.text.strip()]

@@ -17,10 +17,12 @@ from typing import Any
 import onnx
 from torch import nn
 
-from scripts.train import judge, spotter
+from scripts.train import judge, spotter, writer, writer_net
 from scripts.train.bert_onnx import Head, HeadKind, bert_graph, quantise
 from scripts.train.minilm import MiniLM, published_folder
 from scripts.train.pairs import RELATIONS
+from scripts.train.writer_onnx import packed_cross, step_graph
+from tinymem.understand.passage import FIRST_PIECES, MOST_PIECES
 
 
 def head(kind: HeadKind, name: str, layer: nn.Linear) -> Head:
@@ -47,6 +49,34 @@ def judge_graph(model: judge.JudgeNet, published: Path) -> onnx.ModelProto:
     return graph(model.body, [head("cls_linear", "relation", model.relation)], published)
 
 
+def writer_graph(model: writer_net.Writer, published: Path) -> onnx.ModelProto:
+    """Return the float32 graph of a writer's trunk: what the step looks at, for each piece."""
+    weight, bias = packed_cross(model)
+    heads = [Head("token_linear", "cross", weight, bias), head("token_linear", "copied", model.copied)]
+    return graph(model.body, [*heads, head("token_linear", "keys", model.keys)], published)
+
+
+def write_writer(
+    model: writer_net.Writer,
+    house: Sequence[str],
+    manifest: Mapping[str, Any],
+    folder: Path,
+    *,
+    int8: bool = True,
+) -> None:
+    """Write the folder of a writer: the trunk, the step and the house words."""
+    folder.mkdir(parents=True, exist_ok=True)
+    onnx.save(step_graph(model), folder / "step.onnx")
+    (folder / "words.json").write_text(json.dumps(list(house), ensure_ascii=False) + "\n", encoding="utf-8")
+    write_folder(
+        writer_graph(model, published_folder()),
+        manifest,
+        folder,
+        int8=int8,
+        others=("step.onnx", "words.json"),
+    )
+
+
 def sha256(path: Path) -> str:
     """Return the hex digest of a file."""
     return hashlib.sha256(path.read_bytes()).hexdigest()
@@ -58,6 +88,13 @@ def spotter_manifest() -> dict[str, Any]:
     return {"kind": "spotter", **window, "outputs": ["message", "token"], "thresholds": spotter.THRESHOLDS}
 
 
+def writer_manifest() -> dict[str, Any]:
+    """Return what a writer's folder says about itself, but for its files."""
+    window = {"max_tokens": MOST_PIECES, "max_first_tokens": FIRST_PIECES}
+    outputs = {"outputs": ["cross", "copied", "keys"], "thresholds": writer.THRESHOLDS}
+    return {"kind": "writer", **window, **outputs}
+
+
 def judge_manifest(temperature: float) -> dict[str, Any]:
     """Return what a judge's folder says about itself, but for its files."""
     window = {"max_tokens": judge.LONGEST, "max_first_tokens": judge.LONGEST_FIRST}
@@ -67,18 +104,24 @@ def judge_manifest(temperature: float) -> dict[str, Any]:
 
 
 def write_folder(
-    model: onnx.ModelProto, manifest: Mapping[str, Any], folder: Path, *, int8: bool = True
+    model: onnx.ModelProto,
+    manifest: Mapping[str, Any],
+    folder: Path,
+    *,
+    int8: bool = True,
+    others: Sequence[str] = (),
 ) -> None:
     """Write the model's folder, quantised unless told otherwise; an older one is overwritten."""
     folder.mkdir(parents=True, exist_ok=True)
-    finished = quantise(model, keep=manifest["outputs"]) if int8 else model
+    kept = () if others else manifest["outputs"]
+    finished = quantise(model, keep=kept) if int8 else model
     onnx.save(finished, folder / "model.onnx")
     shutil.copyfile(published_folder() / "tokenizer.json", folder / "tokenizer.json")
-    write_manifest(manifest, folder)
+    write_manifest(manifest, folder, others)
 
 
-def write_manifest(manifest: Mapping[str, Any], folder: Path) -> None:
+def write_manifest(manifest: Mapping[str, Any], folder: Path, others: Sequence[str] = ()) -> None:
     """Write `manifest.json` with the digests of the files that lie in the folder."""
-    files = {name: sha256(folder / name) for name in ("model.onnx", "tokenizer.json")}
+    files = {name: sha256(folder / name) for name in ("model.onnx", "tokenizer.json", *others)}
     text = json.dumps({**manifest, "files": files}, indent=2, ensure_ascii=False)
     (folder / "manifest.json").write_text(text + "\n", encoding="utf-8")

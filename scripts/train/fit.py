@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import random
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -54,14 +54,17 @@ def fit(
     score: Callable[[], dict[str, Any]],
     plan: Plan,
     folder: Path,
+    scales: Mapping[str, float] | None = None,
 ) -> None:
     """Train `model`; leave `last.pt`, `best.pt` (highest `score()["keep"]`) and `log.jsonl` in `folder`.
 
-    `loss_of` gets the row numbers of one batch. A `last.pt` that is already there is continued.
+    `loss_of` gets the row numbers of one batch. A `last.pt` that is already there is continued. `scales` are
+    multiples of the learning rate, by how a weight's name begins.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    learned = [weight for weight in model.parameters() if weight.requires_grad]
-    optimizer = torch.optim.AdamW(learned, plan.rate, weight_decay=plan.decay)
+    optimizer = torch.optim.AdamW(
+        groups_of(model, scales or {}), plan.rate, weight_decay=plan.decay, fused=True
+    )
     done, best = resume(model, optimizer, folder)
     for epoch in range(done, plan.epochs):
         started = time.monotonic()
@@ -84,6 +87,16 @@ def fit(
         }
         torch.save(state, folder / "last.part")
         (folder / "last.part").replace(folder / "last.pt")
+
+
+def groups_of(model: nn.Module, scales: Mapping[str, float]) -> list[dict[str, Any]]:
+    """Return what is learned, grouped by its multiple of the learning rate."""
+    groups: dict[float, list[Tensor]] = {}
+    for name, weight in model.named_parameters():
+        if weight.requires_grad:
+            scale = next((scale for begins, scale in scales.items() if name.startswith(begins)), 1.0)
+            groups.setdefault(scale, []).append(weight)
+    return [{"params": weights, "scale": scale} for scale, weights in groups.items()]
 
 
 def resume(model: nn.Module, optimizer: torch.optim.Optimizer, folder: Path) -> tuple[int, float]:
@@ -111,9 +124,10 @@ def one_epoch(
     model.train()
     for number, group in enumerate(groups):
         for settings in optimizer.param_groups:
-            settings["lr"] = rate_at(epoch * len(groups) + number + 1, steps, plan)
+            settings["lr"] = settings["scale"] * rate_at(epoch * len(groups) + number + 1, steps, plan)
         optimizer.zero_grad()
-        loss = loss_of(group)
+        with torch.autocast("cpu", torch.bfloat16):  # half as long again on CPUs that know it
+            loss = loss_of(group)
         loss.backward()
         nn.utils.clip_grad_norm_(model.parameters(), 1.0)
         optimizer.step()

@@ -25,7 +25,7 @@ from scripts.train.scores import confusion
 
 LONGEST, LONGEST_FIRST = 256, 126
 """Tokens of both texts with their marks, and of the memory alone."""
-THRESHOLDS = {"same": 0.6, "update": 0.8, "delete": 0.8}
+THRESHOLDS = {"same": 0.6, "update": 0.55, "delete": 0.55}
 """From which confidence on a verdict may be acted on: see the model card."""
 
 Logits = NDArray[np.float32]

@@ -17,7 +17,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from scripts.train.examples import CORPUS, TEST_AUTHOR, authors, content_words, doubted, read_lines
+from scripts.train.examples import CORPUS, content_words, doubted, learned_from, read_lines
 
 RELATIONS = ("same", "update", "delete", "unrelated")
 SAME, UPDATE, DELETE, UNRELATED = range(len(RELATIONS))
@@ -166,11 +166,11 @@ def offered(pairs: Sequence[Pair], embed: Embed, seed: int, nearest: int = 8) ->
 
 def judge_examples(seed: int, folder: Path = CORPUS) -> list[Pair]:
     """Return the training pairs, weighed as a store meets them: most memories stay as they are."""
-    talkers = [a for a in authors("conversations", folder) if a != TEST_AUTHOR]
+    talkers = learned_from("conversations", folder)
     return [
-        *written_pairs([a for a in authors("pairs", folder) if a != TEST_AUTHOR], folder),
+        *written_pairs(learned_from("pairs", folder), folder),
         *context_pairs(folder),
-        *neighbours(talkers, 2000, seed, folder),
+        *neighbours(talkers, 8000, seed, folder),
         *strangers(talkers, 600, seed, folder),
         *repeated(talkers, 200, seed, folder),
     ]
@@ -182,7 +182,7 @@ def judge_corrections(seed: int, embed: Embed, rows: int | None = None, folder: 
     With `rows`, at most so many pairs, without embedding all the others.
     """
     learned = judge_examples(seed, folder)
-    talkers = [a for a in authors("conversations", folder) if a != TEST_AUTHOR]
+    talkers = learned_from("conversations", folder)
     written = [pair for pair in learned if pair.source.startswith("pairs_")]
     return [
         *random.Random(f"{seed}/again").sample(learned, 2000)[:rows],
