@@ -6,8 +6,9 @@ from tinymem import Memory
 from tinymem.engines.catalog import models_folder
 from tinymem.testing import HashEmbedder
 
+NEEDED = ("minilm", "memory/spotter", "memory/judge", "memory/writer")
 pytestmark = pytest.mark.skipif(
-    not all((models_folder() / name).is_dir() for name in ("minilm", "memory/spotter", "memory/judge")),
+    not all((models_folder() / name).is_dir() for name in NEEDED),
     reason="the bundled models are not built yet",
 )
 
@@ -48,6 +49,18 @@ def test_a_statement_that_is_taken_back_is_deleted_and_stays_in_history(real):
     assert (gone["id"], gone["event"] in ("DELETE", "UPDATE")) == (key, True)
     assert real.history(key)[0]["new_memory"] == "Works at Acme as a nurse"
     assert "Works at Acme as a nurse" not in stored(real)
+
+
+def test_what_the_user_asks_to_forget_is_deleted_and_nothing_else(real):
+    for said in ("I live in Leeds.", "My phone number is 0176 5554410.", "I'm allergic to nuts."):
+        real.add(said, user_id="ana")
+    before = stored(real)
+    (gone,) = real.add("Could you forget my phone number please?", user_id="ana")["results"]
+    assert (gone["event"], "5554410" in gone["memory"]) == ("DELETE", True)
+    assert stored(real) == before - {gone["memory"]}
+    for said in ("forget it", "Don't forget that I live in Leeds"):
+        real.add(said, user_id="ana")
+    assert stored(real) == before - {gone["memory"]}
 
 
 def test_user_and_agent_are_understood_and_kept_apart(real):

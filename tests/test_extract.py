@@ -11,7 +11,9 @@ from hypothesis import strategies as st
 from tinymem.types import Message
 from tinymem.understand.evidence import unsupported
 from tinymem.understand.extract import BundledExtractor
+from tinymem.understand.passage import Passage
 from tinymem.understand.spot import Spotted, Utterance
+from tinymem.understand.writer import Draft
 
 TODAY = date(2026, 11, 21)
 
@@ -169,3 +171,110 @@ def test_a_job_given_as_an_answer_is_told_once():
     assert [fact.text for fact in BundledExtractor().extract(said, ["user"], TODAY).facts] == [
         "Works as a data scientist at a bank"
     ]
+
+
+# -- requests to forget
+
+
+def requests_of(*said, about=("user",)):
+    messages = talk(*said)
+    found = BundledExtractor().extract(messages, about, TODAY).facts
+    return [
+        (fact.text, messages[fact.message].content[fact.spans[0].start : fact.spans[0].end])
+        for fact in found
+        if fact.forget
+    ]
+
+
+def test_a_request_to_forget_is_found_with_the_words_it_is_from():
+    said = ("I have a cat. Please forget my address, I moved.", "forget it")
+    assert requests_of(*said) == [("my address", "Please forget my address,")]
+    assert [text for text in facts_of(*said) if text != "my address"][:1] == ["Has a cat"]
+
+
+def test_only_what_the_user_really_asks_is_a_request():
+    asked = "please forget my address"
+    for said in (
+        [("assistant", asked)],
+        [("system", asked)],
+        [f'My boss wrote "{asked}"'],
+        [f"Translate this: {asked}"],
+        [f"If I die, {asked}"],
+        [f"Don't save this: I smoke. {asked}"],
+    ):
+        assert requests_of(*said, "ok", about=("user", "assistant", "system")) == []
+    assert requests_of(asked, about=("assistant",)) == []
+    assert requests_of(asked) == [("my address", asked)]
+
+
+def test_what_was_told_before_a_request_that_means_it_is_no_fact():
+    assert facts_of("I live in Leeds. I like tea.", "Please forget that I live in Leeds") == [
+        "Likes tea",
+        "I live in Leeds",
+    ]
+
+
+def test_what_is_told_after_a_request_is_a_fact():
+    assert facts_of("Please forget that I like tea.", "I like tea a lot") == ["I like tea", "Likes tea a lot"]
+    assert facts_of("Please forget that I like tea.", "I don't like tea") == [
+        "I like tea",
+        "Does not like tea",
+    ]
+
+
+# -- the writer
+
+
+class PhraseWriter:
+    """Writes one draft of every clause that holds a phrase: what a caller's own writer may look like."""
+
+    threshold = alone = 0.5
+
+    def __init__(self, phrase: str, *drafts: Draft) -> None:
+        self.phrase, self.drafts = phrase, list(drafts)
+        self.asked: list[Passage] = []
+
+    def write_many(self, passages: Sequence[Passage]) -> list[list[Draft]]:
+        self.asked += passages
+        return [self.drafts if self.phrase in one.text[slice(*one.mark)] else [] for one in passages]
+
+
+SHORT = ("assistant", "What do you do at weekends?"), "guitar, badly"
+
+
+def test_the_writer_writes_what_the_rules_cannot():
+    writer = PhraseWriter("guitar", Draft("Does guitar at weekends", 0.9, 0.8))
+    assert facts_of(*SHORT) == []
+    assert facts_of(*SHORT, extractor=BundledExtractor(writer=writer)) == ["Does guitar at weekends"]
+
+
+def test_an_unsure_draft_is_nothing_and_an_unsupported_one_is_rejected():
+    unsure = PhraseWriter("guitar", Draft("Does guitar at weekends", 0.4, 0.1))
+    assert facts_of(*SHORT, extractor=BundledExtractor(writer=unsure)) == []
+    wrong = PhraseWriter("guitar", Draft("Has a guitar shop in Turkey", 0.9, 0.8))
+    found = BundledExtractor(writer=wrong).extract(talk(*SHORT), ("user",), TODAY)
+    assert found.facts == ()
+    assert [rejected.text for rejected in found.rejected] == ["Has a guitar shop in Turkey"]
+
+
+def test_the_writer_is_asked_about_clauses_that_matter_with_what_was_said_before():
+    writer = PhraseWriter("nothing")
+    said = ("hello", ("assistant", "Hi! Any allergies?"), "sesame, sadly. What's up?")
+    facts_of(*said, extractor=BundledExtractor(KeywordSpotter("sesame"), writer))
+    (passage,) = writer.asked
+    assert passage.before == "user: hello assistant: Hi! Any allergies? user:"
+    assert passage.text == said[-1]
+    assert "sesame" in passage.text[slice(*passage.mark)]
+    assert "up" not in passage.text[slice(*passage.mark)]
+
+
+def test_a_fact_from_the_writer_points_at_its_clause_and_the_question():
+    writer = PhraseWriter("guitar", Draft("Does guitar at weekends", 0.9, 0.8))
+    (fact,) = BundledExtractor(writer=writer).extract(talk(*SHORT), ("user",), TODAY).facts
+    own, context = fact.spans
+    assert (own.message, context.message) == (1, 0)
+    assert "guitar" in SHORT[1][own.start : own.end]
+    assert (context.start, context.end) == (0, len(SHORT[0][1]))
+    writer = PhraseWriter("guitar", Draft("Does guitar badly", 0.9, 0.8))
+    (alone,) = BundledExtractor(writer=writer).extract(talk("", SHORT[1]), ("user",), TODAY).facts
+    assert [span.message for span in alone.spans] == [1]

@@ -41,6 +41,15 @@ def test_the_first_text_loses_its_beginning_and_the_second_its_end(tmp_path: Pat
     assert tokens.kinds == [0] * 6 + [1] * 6
 
 
+def test_a_plain_text_keeps_all_its_tokens_and_gets_no_special_ones(tmp_path: Path) -> None:
+    cutter = OnnxModel(spotter(tmp_path / "spotter")).session.cutter
+    found = cutter.plain("i like [SEP] tea " * 30)
+    assert len(found.ids) == 6 * 30
+    assert not {2, 3} & set(found.ids)
+    assert found.offsets[:2] == [(0, 1), (2, 6)]
+    assert cutter.plain("").ids == []
+
+
 def test_offsets_count_characters_whatever_the_text_holds(tmp_path: Path) -> None:
     text = "🎉\ud800é tea"
     (row,) = OnnxModel(spotter(tmp_path / "spotter")).encode(["x"], [text])

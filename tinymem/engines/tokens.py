@@ -66,6 +66,10 @@ class TextCutter:
         after = self._beginning(second, self._room_of_pair - len(before))
         return tokens_of(self._tokenizer.post_process(before, after), paired=True)
 
+    def plain(self, text: str) -> Any:
+        """Return a text's `tokenizers.Encoding`, whole and without special tokens."""
+        return self._tokenizer.encode(text, add_special_tokens=False)
+
     def _beginning(self, text: str, room: int) -> Any:
         size = room * CHARACTERS_PER_TOKEN
         encoding = self._tokenizer.encode(text[:size], add_special_tokens=False)

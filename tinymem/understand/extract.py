@@ -8,7 +8,7 @@ words it came from. Nothing may be taken from quoted text or from those who do n
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 from functools import cached_property
@@ -18,7 +18,9 @@ from tinymem.types import Extraction, Fact, Message, Rejection, Role, Span
 from tinymem.understand.clauses import clauses, is_quoted, merged, quoted_spans, supposed_spans
 from tinymem.understand.corrections import corrected, is_marked, supersedes
 from tinymem.understand.evidence import unsupported
+from tinymem.understand.forgetting import asked_to_forget, is_meant
 from tinymem.understand.opposites import opposed
+from tinymem.understand.passage import AFTER_MARK, Passage, said_before
 from tinymem.understand.persona import persona
 from tinymem.understand.pretence import played
 from tinymem.understand.spot import Spotted, Utterance
@@ -26,6 +28,7 @@ from tinymem.understand.statement import own_statement, statements
 from tinymem.understand.succession import succeeds
 from tinymem.understand.terms import gist
 from tinymem.understand.write import NEAR, write
+from tinymem.understand.writer import Draft
 
 
 class ClauseSpotter(Protocol):
@@ -55,11 +58,27 @@ class Found:
         return gist(WORKS_AS.sub("Is", self.fact.text))
 
 
+class ClauseWriter(Protocol):
+    """What the extractor needs of a writer; `writer.Writer` is one."""
+
+    threshold: float
+    alone: float
+
+    def write_many(self, passages: Sequence[Passage]) -> list[list[Draft]]:
+        """Return the facts of each passage, in order."""
+        ...
+
+
+Clause = tuple[int, int]
+"""A clause by the place of its message and its number in it."""
+
+
 class BundledExtractor:
-    """Fulfils `types.Extractor` with the bundled encoder and rules; without a spotter every clause is tried.
+    """Fulfils `types.Extractor` with the bundled models and rules.
 
     Args:
-        spotter: Scores messages and clauses.
+        spotter: Scores messages and clauses; without one every clause is tried.
+        writer: Writes what the rules are not sure of; without one only the rules write.
         message_at: Probability from which a message is read, 0..1; None is the spotter's own threshold.
         clause_at: Probability from which a clause is written; None is the spotter's own threshold.
         third_at: Probability from which a clause without first person is kept as it stands.
@@ -68,12 +87,13 @@ class BundledExtractor:
     def __init__(
         self,
         spotter: ClauseSpotter | None = None,
+        writer: ClauseWriter | None = None,
         *,
         message_at: float | None = None,
         clause_at: float | None = None,
         third_at: float = 0.7,
     ) -> None:
-        self.spotter = spotter
+        self.spotter, self.writer = spotter, writer
         self.message_at = (
             message_at if message_at is not None or spotter is None else spotter.message_threshold
         )
@@ -92,6 +112,9 @@ class BundledExtractor:
             if isinstance(candidate, Span):
                 _correct(found, candidate, messages)
                 continue
+            if candidate.fact.forget:
+                found = [*_unsaid(found, candidate.fact), candidate]
+                continue
             reason = unsupported(candidate.fact.text, candidate.words)
             if reason:
                 rejected.append(Rejection(candidate.fact.text, reason, candidate.fact.message))
@@ -108,11 +131,12 @@ class BundledExtractor:
         spoken = [place for place in read if messages[place].role != "system"]
         spans = {place: _said_clauses(messages[place].content) for place in spoken}
         marks = self._spotted(messages, spans)
+        drafts = self._drafts(messages, spans, marks)
         for place in read:
             if messages[place].role == "system":
                 yield from _persona_facts(messages, place)
                 continue
-            written = list(self._written(messages, place, spans[place], marks.get(place)))
+            written = list(self._written(messages, place, spans[place], marks.get(place), drafts))
             if (
                 len(messages) == 1
                 and spans[place]
@@ -137,18 +161,54 @@ class BundledExtractor:
         ]
         return dict(zip(asked, self.spotter.spot_many(utterances), strict=True))
 
+    def _chosen(self, marks: Spotted | None, order: int) -> bool:
+        """Return whether a clause matters, by its message's scores and its own."""
+        if marks is None:
+            return True
+        told = marks.probability >= (self.message_at or 0.0)
+        return told and marks.clauses[order] >= (self.clause_at or 0.0)
+
+    def _drafts(
+        self, messages: Sequence[Message], spans: dict[int, list[tuple[int, int]]], marks: dict[int, Spotted]
+    ) -> dict[Clause, list[Draft]]:
+        """Return what the model writes of every clause that matters, where it can be believed at all."""
+        if self.writer is None:
+            return {}
+        chosen = [
+            (place, order)
+            for place, clauses_of in spans.items()
+            for order in range(len(clauses_of))
+            if self._chosen(marks.get(place), order)
+        ]
+        said = [(message.role, message.content) for message in messages]
+        passages = [
+            Passage(said_before(said[:place], said[place][0]), said[place][1], spans[place][order])
+            for place, order in chosen
+        ]
+        least = min(self.writer.threshold, self.writer.alone)
+        written = self.writer.write_many(passages)
+        return {
+            clause: [draft for draft in drafts if draft.probability >= least]
+            for clause, drafts in zip(chosen, written, strict=True)
+        }
+
     def _written(
-        self, messages: Sequence[Message], place: int, spans: list[tuple[int, int]], marks: Spotted | None
+        self,
+        messages: Sequence[Message],
+        place: int,
+        spans: list[tuple[int, int]],
+        marks: Spotted | None,
+        drafts: Mapping[Clause, Sequence[Draft]],
     ) -> Iterator[Found | Span]:
-        """Yield the facts that the rules write from the clauses that matter."""
-        if marks is not None and marks.probability < (self.message_at or 0.0):
-            return
+        """Yield the facts of the clauses that matter, as model or rules have them, or the clause itself."""
         text, role = messages[place].content, messages[place].role
         asked = messages[place - 1] if place and messages[place - 1].role == "assistant" != role else None
         told = _told_before(messages, place)
         for order, (start, end) in enumerate(spans):
-            probability = marks.clauses[order] if marks is not None else None
-            if probability is not None and probability < (self.clause_at or 0.0):
+            request = asked_to_forget(text[start:end]) if role == "user" else None
+            if request is not None:
+                yield Found(Fact(request, "user", place, (Span(place, start, end),), forget=True), text)
+            if request is not None or not self._chosen(marks, order):
                 continue
             before = asked.content if asked and order == 0 else ""
             facts = write(
@@ -156,16 +216,43 @@ class BundledExtractor:
                 about="assistant" if role == "assistant" else "user",
                 before=before,
                 earlier=f"{told}{text[max(0, start - NEAR) : start]}",
-                third=probability is not None and probability >= self.third_at,
+                third=marks is not None and marks.clauses[order] >= self.third_at,
             )
             own = (Span(place, start, end),)
             context = (Span(place - 1, 0, len(before)),) if before else ()
-            if not facts:
-                yield own[0]
-            for fact in facts:
-                yield _found(
-                    fact, role, place, own, context, f"{told}{before}\n{text[max(0, start - NEAR) : end]}"
-                )
+            words = f"{told}{before}\n{text[max(0, start - NEAR) : end]}"
+            ruled = [_found(fact, role, place, own, context, words) for fact in facts]
+            cited, around = _cited(messages, place), _around(messages, place, end)
+            modelled = [
+                (draft.probability, _found(draft.text, role, place, own, cited, around))
+                for draft in drafts.get((place, order), ())
+            ]
+            yield from self._best(ruled, modelled) or [own[0]]
+
+    def _best(self, ruled: list[Found], modelled: Sequence[tuple[float, Found]]) -> Sequence[Found | Span]:
+        """Return the model's facts where it is sure, else those of the rules, else the model's."""
+        at = self.writer.threshold if self.writer is not None else 1.0
+        sure = [found for probability, found in modelled if probability >= at and _is_supported(found)]
+        named = [
+            found for found in ruled if found.fact.text.startswith("Name is ")
+        ]  # a rule is surer of that
+        return [*named, *sure] if sure else ruled or [found for _, found in modelled]
+
+
+def _is_supported(found: Found) -> bool:
+    return unsupported(found.fact.text, found.words) is None
+
+
+def _cited(messages: Sequence[Message], place: int) -> tuple[Span, ...]:
+    """Return the message before, unless it is empty, as what a short answer may draw on."""
+    length = len(messages[place - 1].content) if place else 0
+    return (Span(place - 1, 0, length),) if length else ()
+
+
+def _around(messages: Sequence[Message], place: int, end: int) -> str:
+    """Return all the words that the writer had before it."""
+    ahead = [message.content for message in messages[max(0, place - 2) : place]]
+    return "\n".join([*ahead, messages[place].content[: end + AFTER_MARK]])
 
 
 def _found(
@@ -222,9 +309,20 @@ def _bare_statements(message: Message) -> list[Found]:
     ]
 
 
+def _unsaid(found: Sequence[Found], request: Fact) -> list[Found]:
+    """Return what was found but the facts that a request to forget means: they were told before it."""
+    return [
+        each
+        for each in found
+        if each.fact.forget or each.fact.about != request.about or not is_meant(request.text, each.fact.text)
+    ]
+
+
 def _keep(found: list[Found], new: Found, messages: Sequence[Message]) -> None:
     """Add a fact unless it is there already; one that corrects an earlier one takes its place."""
-    same = [place for place, old in enumerate(found) if old.fact.about == new.fact.about]
+    same = [
+        place for place, old in enumerate(found) if old.fact.about == new.fact.about and not old.fact.forget
+    ]
     for place in same:
         old = found[place].fact
         if opposed(old.text, new.fact.text) or (
@@ -246,7 +344,11 @@ def _keep(found: list[Found], new: Found, messages: Sequence[Message]) -> None:
 def _correct(found: list[Found], span: Span, messages: Sequence[Message]) -> None:
     """Put another day, time or number into the fact before, if the clause is nothing but that."""
     clause = messages[span.message].content[max(0, span.start - 15) : span.end]
-    recent = [place for place, each in enumerate(found) if span.message - each.fact.message <= 2]
+    recent = [
+        place
+        for place, each in enumerate(found)
+        if span.message - each.fact.message <= 2 and not each.fact.forget
+    ]
     change = corrected(clause, [found[place].fact.text for place in recent])
     if change is not None:
         old = found[recent[change[0]]]

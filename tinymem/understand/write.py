@@ -59,7 +59,7 @@ FRONTED = re.compile(
 HOW_MANY = re.compile(
     r"am (?:only |just |about )?(?:\d|two|three|four|five|six|seven|eight|nine|ten|eleven|twelve|both|all)\b"
 )
-HERE = re.compile(r"(?P<name>[A-Z][\w'-]+(?: [A-Z][\w'-]+){0,2}) here")
+HERE = re.compile(r"(?P<name>[A-Z][\w'-]+(?: [A-Z][\w'-]+){0,2}) here(?:$|[,.!])")
 SPEAKER = re.compile(r"\b(?:i|i'm|im|i've|ive|me|we)\b", re.IGNORECASE)
 OTHER = re.compile(r"\b(?:he|she|his|her|they|their)\b", re.IGNORECASE)
 ATTRIBUTES = word_set(
@@ -120,7 +120,7 @@ def _stated(words: list[str], about: About, earlier: str, third: bool) -> list[s
         "they",
     ):
         words = words[1:]
-    if here := HERE.fullmatch(" ".join(words)):
+    if here := HERE.match(" ".join(words)):
         return [f"Name is {here.group('name')}"]
     return (
         wish(words)
