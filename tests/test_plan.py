@@ -122,6 +122,14 @@ def test_a_decision_that_says_too_little_is_an_error_not_a_lost_fact(broken):
         plan(broken)
 
 
+@pytest.mark.parametrize("event", ["ADD", "UPDATE", "NONE"])
+def test_nothing_is_stored_of_a_request_to_forget(event):
+    request = replace(TEA, forget=True)
+    assert plan(Decision(event, request, None if event == "ADD" else OLD, "Likes tea")) == ()
+    (change,) = plan(Decision("DELETE", request, OLD))
+    assert (change.event, change.before) == ("DELETE", OLD)
+
+
 def test_records_of_one_call_share_no_metadata():
     call = Circumstances(Scope("ana"), NOW, {"a": 1})
     one, other = (new_record("x", "user", None, call, counting_ids()) for _ in range(2))

@@ -80,7 +80,8 @@ def plan_decisions(
 ) -> tuple[Change, ...]:
     """Return the Changes of an inferring `add`; NONE leaves no trace.
 
-    A fact that would update an immutable Record is added beside it, and nothing inferred deletes one.
+    A fact that would update an immutable Record is added beside it, and nothing inferred deletes one. Of a
+    request to forget nothing is stored, whatever was decided about it.
 
     Args:
         decisions: at least one for every Fact.
@@ -96,6 +97,8 @@ def plan_decisions(
     added: set[tuple[str, Scope]] = set()
     for decision in decisions:
         if decision.event == "NONE" or (decision.event == "DELETE" and is_immutable(decision)):
+            continue
+        if decision.fact.forget and decision.event != "DELETE":
             continue
         if decision.event == "ADD" or (decision.event == "UPDATE" and is_immutable(decision)):
             record = fact_record(decision.fact, messages, call, new_id)

@@ -34,6 +34,7 @@ from tinymem.types import (
 from tinymem.understand.dialogue import speakers
 
 CANDIDATES = 10  # memories that each fact is compared with
+FORGETTABLE = 100  # ... and that a request to forget may mean
 
 Vectorise = Callable[[Sequence[str]], Mapping[str, Vector]]
 
@@ -63,14 +64,14 @@ class Inference:
         """Decide about facts that are stored word for word, and return the others.
 
         Nothing happens to a memory that says the same, except that one which had expired (and is not
-        immutable) becomes visible again.
+        immutable) becomes visible again. A request to forget says nothing, so it is never decided here.
         """
         revived: dict[str, Decision] = {}
-        new: dict[tuple[str, str], Fact] = {}
+        new: dict[tuple[str, str, bool], Fact] = {}
         for fact in facts:
-            twin = self.twin(fact.text, scope_of(self.call.scope, fact.about))
+            twin = None if fact.forget else self.twin(fact.text, scope_of(self.call.scope, fact.about))
             if twin is None:
-                new.setdefault((fact.text, fact.about), fact)
+                new.setdefault((fact.text, fact.about, fact.forget), fact)
             elif not self.is_visible(twin) and not twin.immutable:
                 revived[twin.id] = Decision("UPDATE", fact, twin, twin.text)
         return list(revived.values()), list(new.values())
@@ -100,7 +101,8 @@ class Inference:
         """Return the visible memories of the fact's own scope that it may concern, nearest first."""
         scope = scope_of(self.call.scope, fact.about)
         visible = scope_where(scope, user_or_agent=True) & unexpired_where(self.call.now.date())
-        return [hit.record for hit in search(self.store, fact.text, vector, visible, limit=CANDIDATES)]
+        limit = FORGETTABLE if fact.forget else CANDIDATES
+        return [hit.record for hit in search(self.store, fact.text, vector, visible, limit=limit)]
 
 
 def extract_facts(extractor: Extractor, messages: Sequence[Message], call: Circumstances) -> Extraction:

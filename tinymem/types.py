@@ -80,13 +80,15 @@ class Fact:
 
     `about` says whose fact it is ("user" or "assistant"); `message` is the index, in the call's
     messages, of the message that makes it known; `spans` are the words it came from (first the
-    statement, then what resolves its pronouns).
+    statement, then what resolves its pronouns). With `forget=True` it is no statement but what the
+    speaker asks to be forgotten, in his words: nothing is ever stored from it.
     """
 
     text: str
     about: Literal["user", "assistant"]
     message: int
     spans: tuple[Span, ...] = ()
+    forget: bool = False
 
 
 @dataclass(frozen=True)

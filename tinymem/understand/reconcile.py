@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from tinymem.types import Decision, Fact, Record, Relation
+from tinymem.understand.forgetting import LEAST, fit
 from tinymem.understand.judge import Verdict
 from tinymem.understand.opposites import opposed, swaps_a_word
 from tinymem.understand.people import FULL, PERSONS
@@ -34,8 +35,14 @@ SLOT = re.compile(
 )
 
 
-SUCCESSION = 0.89
+NAMING = re.compile(r"^[\w-]+(?: [\w-]+)? (?:is|are) (?:(?:named|called) )?(?P<name>[A-Z][\w'-]+)")
+"""A statement that gives a person's name: "Girlfriend is named Hana"."""
+NEVER = 2.0  # no confidence is that high
+SUCCESSION = 0.79
 """The confidence of a replacement that the words themselves prove: for one memory, not for several."""
+
+
+LOOKED_BACK = 8  # facts of the same call that a fact is compared with
 
 
 class PairJudge(Protocol):
@@ -56,6 +63,7 @@ class Claim:
     fact: int
     record: Record
     relation: Relation
+    proven: bool = False
 
 
 class BundledReconciler:
@@ -68,6 +76,8 @@ class BundledReconciler:
         delete_at: Confidence from which a memory is removed; None is the judge's own threshold.
         others_at: Confidence from which a second memory that one fact supersedes is removed as well.
         strange_at: Confidence needed when memory and fact share no content word.
+        within_at: Confidence from which a fact corrects or repeats an earlier one of the same call.
+        apart_at: Confidence needed when a fact about the speaker ends who somebody is ("Manager is Ana").
         slot_at: Confidence needed when both give a value for what has only one ("Favorite color is ...").
     """
 
@@ -78,9 +88,11 @@ class BundledReconciler:
         same_at: float | None = None,
         update_at: float | None = None,
         delete_at: float | None = None,
-        others_at: float = 0.9,
-        strange_at: float = 0.9,
-        slot_at: float = 0.4,
+        others_at: float = 0.8,
+        strange_at: float = 0.88,
+        slot_at: float = 0.35,
+        within_at: float = 0.75,
+        apart_at: float = 0.8,
     ) -> None:
         own: Mapping[Relation, float] = judge.thresholds if judge is not None else {}
         self.judge = judge
@@ -91,14 +103,27 @@ class BundledReconciler:
         }
         self.others_at = others_at
         self.strange_at = strange_at
-        self.slot_at = slot_at
+        self.slot_at, self.within_at, self.apart_at = slot_at, within_at, apart_at
 
     def reconcile(self, facts: Sequence[Fact], candidates: Sequence[Sequence[Record]]) -> list[Decision]:
         """Decide about every Fact, in order; see `types.Reconciler`."""
+        requests = [place for place, fact in enumerate(facts) if fact.forget]
+        told = [place for place in range(len(facts)) if place not in requests]
+        decided = self._statements([facts[place] for place in told], [candidates[place] for place in told])
+        for place in requests:
+            written = {each.target.id for each in decided if each.target and each.event != "NONE"}
+            free = [record for record in candidates[place] if record.id not in written]
+            decided += forgotten(facts[place], free)
+        return decided
+
+    def _statements(self, facts: Sequence[Fact], candidates: Sequence[Sequence[Record]]) -> list[Decision]:
+        """Decide about Facts that state something, in order."""
         verdicts = self._verdicts(facts, candidates)
-        settled: dict[int, Decision] = {}
+        settled = {place: Decision("NONE", facts[place]) for place in self._outdated(facts)}
         kept: list[str] = []
         for place, fact in enumerate(facts):
+            if place in settled:
+                continue
             repeated = self._repeated(fact, candidates[place], verdicts, place)
             if repeated is not None or any(adds_nothing(fact.text, text) for text in kept):
                 settled[place] = Decision("NONE", fact, repeated)
@@ -106,6 +131,27 @@ class BundledReconciler:
                 kept.append(fact.text)
         claims = self._claims(facts, candidates, verdicts, settled)
         return _decided(facts, settled, claims, self.others_at)
+
+    def _outdated(self, facts: Sequence[Fact]) -> set[int]:
+        """Return the places of Facts that a later one of the same call corrects, or says more fully."""
+        places = range(len(facts))
+        near = [(i, j) for j in places for i in range(max(0, j - LOOKED_BACK), j)]
+        near = [(i, j) for i, j in near if share_subject(facts[i].text, facts[j].text)]
+        if self.judge is None or not near:
+            return set()
+        said = self.judge.judge_many([(facts[i].text, facts[j].text) for i, j in near])
+        outdated: set[int] = set()
+        for (i, j), verdict in zip(near, said, strict=True):
+            earlier, later = facts[i].text, facts[j].text
+            if facts[i].about != facts[j].about or {i, j} & outdated:
+                continue
+            replaced = verdict.relation in ("update", "delete") and verdict.replaced >= self.within_at
+            if replaced and facts[i].message < facts[j].message:
+                outdated.add(i)
+            again = verdict.relation == "same" and verdict.confidence >= self.within_at
+            if again and not swaps_a_word(earlier, later) and not opposed(earlier, later):
+                outdated.add(i if len(content(later)) > len(content(earlier)) else j)
+        return outdated
 
     def _verdicts(
         self, facts: Sequence[Fact], candidates: Sequence[Sequence[Record]]
@@ -154,23 +200,31 @@ class BundledReconciler:
                     continue
                 if succeeds(record.text, fact.text) or opposed(record.text, fact.text):
                     event: Relation = "delete" if said.relation == "delete" else "update"
-                    claims.append(Claim(SUCCESSION, place, record, event))
+                    claims.append(Claim(SUCCESSION, place, record, event, proven=True))
                     continue
                 if said.relation not in ("update", "delete"):
                     continue
                 # Update or delete: either way the memory no longer stands as it is.
                 confidence = max(said.confidence, said.replaced)
-                if confidence >= self._least(record.text, fact.text, said) and share_subject(
-                    record.text, fact.text
-                ):
+                if confidence >= self._least(record.text, fact.text, said):
                     claims.append(Claim(confidence, place, record, said.relation))
-        return sorted(claims, key=lambda claim: -claim.confidence)
+        return sorted(claims, key=lambda claim: (not claim.proven, -claim.confidence))
 
     def _least(self, memory: str, fact: str, said: Verdict) -> float:
         """Return the confidence needed for replacing this memory by this fact."""
+        if not share_subject(memory, fact):
+            return self.apart_at if NAMING.match(memory) else NEVER
         if set(content(fact)).isdisjoint(content(memory)):
             return self.strange_at
         return self.slot_at if same_slot(memory, fact) else self.least[said.relation]
+
+
+def forgotten(request: Fact, near: Sequence[Record]) -> list[Decision]:
+    """Return what a request to forget does: the memories that it means best are deleted."""
+    fits = [fit(request.text, record.text) for record in near]
+    best = max([LEAST, *fits])
+    meant = [record for record, each in zip(near, fits, strict=True) if each >= best and not record.immutable]
+    return [Decision("DELETE", request, record) for record in meant] or [Decision("NONE", request)]
 
 
 def _decided(
@@ -238,5 +292,7 @@ def _subject(text: str) -> tuple[str, str] | None:
         return None
     if first and not words[0][:1].isupper():
         return None
-    name = words[first + 1] if first + 1 < len(words) and words[first + 1][:1].isupper() else ""
+    naming = NAMING.search(text)
+    after = words[first + 1] if first + 1 < len(words) else ""
+    name = naming["name"] if naming else after if after[:1].isupper() else ""
     return stem(FULL.get(relation, relation)), stem(re.sub(r"'s$", "", fold(name)))

@@ -30,6 +30,8 @@ kotlin swift typescript kubernetes docker aws azure gcp postgres mysql sqlite ne
 gmail outlook monzo revolut spotify netflix team group phase grade class year plan tier
 """)
 """What people also move to, written with a capital, without leaving home."""
+PHONE = re.compile(r"(?:Phone|Mobile|Cell|Telephone)[\w ]* is \+?\d[\d ()/-]{5,}\d$")
+NEW_NUMBER = re.compile(r"(?:The )?new\b[\w ]* is \+?\d[\d ()/-]{5,}\d\b", re.IGNORECASE)
 NOW = re.compile(r"\b(?:now|nowadays|these days)\b", re.IGNORECASE)
 
 
@@ -47,6 +49,8 @@ def succeeds(memory: str, fact: str) -> bool:
         there = fact[moved.end() :].split()[0].strip(",.")
         known = re.findall(r"[\w'-]+", memory[home.end() :])
         return there not in known and there.lower() not in NO_PLACE and not LONG_AGO.search(fact)
+    if PHONE.match(memory) and NEW_NUMBER.match(fact):
+        return True
     one, other = LINKED.match(memory), LINKED.match(fact)
     both = one is not None and other is not None and one.group() == other.group()
     return both and NOW.search(fact) is not None and NOW.search(memory) is None
