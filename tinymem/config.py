@@ -13,13 +13,17 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from tinymem.engines.catalog import model_folder
 from tinymem.engines.llama import LlamaCpp
 from tinymem.engines.onnx import OnnxEmbedder, OnnxModel
+from tinymem.engines.onnx_writer import OnnxWriter
 from tinymem.errors import ConfigError, StoreError
 from tinymem.types import Embedder, Extractor, Llm, Reconciler
+
+if TYPE_CHECKING:
+    from tinymem.understand.spot import Spotter
 
 Engine = TypeVar("Engine")
 
@@ -40,6 +44,7 @@ class Config:
     n_ctx: int | None = None
     threads: int | None = None
     custom_instructions: str | None = None
+    prefilter: bool = True
 
 
 def parse_config(config: object) -> Config:
@@ -58,7 +63,7 @@ def parse_config(config: object) -> Config:
     for key, value in config.items():
         if key in PROVIDERS and isinstance(value, Mapping):
             flat.update(parse_section(key, value))
-        elif key in ("path", "llm", "embedder", "custom_instructions", "threads", "n_ctx"):
+        elif key in ("path", "llm", "embedder", "custom_instructions", "threads", "n_ctx", "prefilter"):
             flat[key] = value
         elif key == "version":
             continue  # mem0's API version: both are served at once
@@ -67,8 +72,10 @@ def parse_config(config: object) -> Config:
                 f"config key {key!r} is not known: use {', '.join(Config.__dataclass_fields__)}"
             )
     for key, value in flat.items():
-        wanted = int if key in ("threads", "n_ctx") else (str, os.PathLike)
-        if value is not None and (isinstance(value, bool) or not isinstance(value, wanted)):
+        wanted = {"threads": int, "n_ctx": int, "prefilter": bool}.get(key, (str, os.PathLike))
+        if value is not None and (
+            isinstance(value, bool) != (wanted is bool) or not isinstance(value, wanted)
+        ):
             raise ConfigError(f"config key {key!r} has a value of the wrong type: {value!r}")
     return Config(**{key: os.fspath(v) if isinstance(v, os.PathLike) else v for key, v in flat.items()})
 
@@ -194,34 +201,55 @@ def build_llm(llm: Llm | str | os.PathLike[str] | None, threads: int | None, n_c
     return llm
 
 
-def build_extractor(llm: Llm | None, instructions: str | None, threads: int | None) -> Extractor:
-    """Return what finds facts: the language model if there is one, else the bundled encoder and rules."""
+def build_extractor(
+    llm: Llm | None, instructions: str | None, threads: int | None, prefilter: bool = True
+) -> Extractor:
+    """Return what finds facts: the language model if there is one, else the bundled models and rules.
+
+    With `prefilter` the language model is not asked about conversations in which the spotter finds nothing;
+    instructions of the caller's may want just those, so then it always is.
+    """
+    from tinymem.understand.extract import BundledExtractor
+
     if llm is not None:
         from tinymem.understand.instruct import LlmExtractor
+        from tinymem.understand.prefilter import SpottedExtractor
 
-        return LlmExtractor(llm, custom_instructions=instructions)
+        asking = LlmExtractor(llm, custom_instructions=instructions)
+        skips = prefilter and instructions is None
+        return SpottedExtractor(asking, bundled_spotter(threads)) if skips else asking
     if instructions is not None:
         raise ConfigError(
             "instructions need a language model to follow them: pass llm='model.gguf', or leave them out"
         )
-    from tinymem.understand.extract import BundledExtractor
-    from tinymem.understand.spot import Spotter
+    from tinymem.understand.writer import Writer
 
-    return BundledExtractor(
-        Spotter(shared(OnnxModel, model_folder("memory") / "spotter", threads, os.getpid()))
-    )
+    writer = Writer(shared(OnnxWriter, model_folder("memory") / "writer", threads, os.getpid()))
+    return BundledExtractor(bundled_spotter(threads), writer)
 
 
-def build_reconciler(llm: Llm | None, threads: int | None) -> Reconciler:
-    """Return what reconciles facts: the language model if there is one, else the bundled judge."""
-    if llm is not None:
-        from tinymem.understand.instruct import LlmReconciler
+def build_reconciler(llm: Llm | None, threads: int | None, prefilter: bool = True) -> Reconciler:
+    """Return what reconciles facts: the language model if there is one, else the bundled judge.
 
-        return LlmReconciler(llm)
+    With `prefilter` the language model sees only the memories that the judge thinks a fact may concern.
+    """
     from tinymem.understand.judge import Judge
     from tinymem.understand.reconcile import BundledReconciler
 
-    return BundledReconciler(Judge(shared(OnnxModel, model_folder("memory") / "judge", threads, os.getpid())))
+    judge = Judge(shared(OnnxModel, model_folder("memory") / "judge", threads, os.getpid()))
+    if llm is None:
+        return BundledReconciler(judge)
+    from tinymem.understand.instruct import LlmReconciler
+    from tinymem.understand.prefilter import NarrowedReconciler
+
+    return NarrowedReconciler(LlmReconciler(llm), judge) if prefilter else LlmReconciler(llm)
+
+
+def bundled_spotter(threads: int | None) -> Spotter:
+    """Return the spotter that ships with the package."""
+    from tinymem.understand.spot import Spotter
+
+    return Spotter(shared(OnnxModel, model_folder("memory") / "spotter", threads, os.getpid()))
 
 
 def describe_engine(llm: Llm | None, extractor: object, reconciler: object) -> dict[str, Any]:

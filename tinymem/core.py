@@ -81,9 +81,11 @@ class MemoryCore:
         busy_timeout_s: float = 5.0,
         threads: int | None = None,
         n_ctx: int | None = None,
+        prefilter: bool = True,
     ) -> None:
         config.check_settings(extractor, reconciler, clock, new_id, custom_instructions, busy_timeout_s)
         self._threads = None if threads is None else arguments.parse_count(threads, "threads", 1)
+        self._prefilter = arguments.parse_flag(prefilter, "prefilter")
         self._keep_messages = arguments.parse_flag(keep_messages, "keep_messages")
         self._llm = config.build_llm(llm, self._threads, n_ctx)
         if custom_instructions is not None and self._llm is None:
@@ -105,7 +107,8 @@ class MemoryCore:
         """Return a Memory made from a dictionary, flat or shaped like mem0's.
 
         Flat keys: `path`, `llm` (a GGUF's path), `embedder` (an ONNX folder), `n_ctx`, `threads`,
-        `custom_instructions`; mem0's sections `vector_store`, `llm` and `embedder` are understood too.
+        `prefilter`, `custom_instructions`; mem0's sections `vector_store`, `llm` and `embedder` are
+        understood too.
 
         Raises:
             ConfigError: a key is unknown or asks for something that needs a network.
@@ -213,12 +216,15 @@ class MemoryCore:
         """Return what finds facts and what reconciles them; built on first use."""
         with self._building:
             if self._extractor is None:
-                self._extractor = config.build_extractor(self._llm, self._instructions, self._threads)
+                self._extractor = self._built_extractor(self._instructions)
             if self._reconciler is None:
-                self._reconciler = config.build_reconciler(self._llm, self._threads)
+                self._reconciler = config.build_reconciler(self._llm, self._threads, self._prefilter)
         if instructions is None:
             return self._extractor, self._reconciler
-        return config.build_extractor(self._llm, instructions, self._threads), self._reconciler
+        return self._built_extractor(instructions), self._reconciler
+
+    def _built_extractor(self, instructions: str | None) -> Extractor:
+        return config.build_extractor(self._llm, instructions, self._threads, self._prefilter)
 
     def _commit(
         self,

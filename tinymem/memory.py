@@ -27,10 +27,9 @@ class Memory(MemoryCore):
     """The memory of an assistant, kept in one SQLite file.
 
     Args:
-        path: the file; created if missing. ":memory:" keeps nothing. None is the environment's
-            TINYMEM_DB, else the platform's data folder.
+        path: the file, created if missing; ":memory:" keeps nothing; None is TINYMEM_DB or the data folder.
         embedder: an `Embedder`, or the folder of an ONNX model; None is the bundled MiniLM.
-        llm: an `Llm`, or the path of any chat GGUF; None lets the bundled encoders understand.
+        llm: an `Llm`, or the path of any chat GGUF; None lets the bundled models understand.
         extractor: finds facts; None is made from `llm`.
         reconciler: decides what facts do to memories; None is made from `llm`.
         clock: returns the present moment, aware.
@@ -40,6 +39,7 @@ class Memory(MemoryCore):
         busy_timeout_s: seconds to wait for another process's write before `BusyError`.
         threads: CPU threads of each model; None is each engine's measured default.
         n_ctx: context length in tokens of a GGUF given by path; None is the engine's default.
+        prefilter: let the bundled encoders spare `llm` calls about nothing and memories of no concern.
 
     Raises:
         ConfigError: a setting cannot work.
