@@ -93,7 +93,7 @@ def ask(memory: Memory, user_id: str, questions: list[str]) -> None:
 def tell_history(memory: Memory, user_id: str, superseded: list[str]) -> None:
     """Show what happened to a memory that a later message changed, else to the oldest one."""
     stored = memory.get_all(user_id=user_id)["results"]
-    chosen = superseded[-1] if superseded else stored[-1]["id"] if stored else None
+    chosen = superseded[0] if superseded else stored[-1]["id"] if stored else None
     if chosen is not None:
         heading(f"History of {chosen}")
         print(tables.history_table(memory.history(chosen), WIDTH))
