@@ -67,7 +67,7 @@ def make_judge(size: Size, seed: int, work: Path, models: Path) -> dict[str, Any
     published, plan = published_folder(), replace(size.judge, seed=seed)
     test = written_pairs(tested_on("pairs"))[: size.rows]
     model = judge.untrained(published, plan)
-    data = [*family_pairs(seed), *judge_examples(seed)][: size.rows]
+    data = [*judge_examples(seed), *family_pairs(seed)][: size.rows]
     judge.train(model, published, data, test, plan, work / "judge")
     data = judge_corrections(seed, published_vectors(published), size.rows)
     judge.train(model, published, data, test, corrections(plan), work / "judge-corrections")
