@@ -23,6 +23,7 @@ from tinymem.errors import ConfigError, StoreError
 from tinymem.types import Embedder, Extractor, Llm, Reconciler
 
 if TYPE_CHECKING:
+    from tinymem.understand.judge import Judge
     from tinymem.understand.spot import Spotter
 
 Engine = TypeVar("Engine")
@@ -209,8 +210,6 @@ def build_extractor(
     With `prefilter` the language model is not asked about conversations in which the spotter finds nothing;
     instructions of the caller's may want just those, so then it always is.
     """
-    from tinymem.understand.extract import BundledExtractor
-
     if llm is not None:
         from tinymem.understand.instruct import LlmExtractor
         from tinymem.understand.prefilter import SpottedExtractor
@@ -222,6 +221,7 @@ def build_extractor(
         raise ConfigError(
             "instructions need a language model to follow them: pass llm='model.gguf', or leave them out"
         )
+    from tinymem.understand.extract import BundledExtractor
     from tinymem.understand.writer import Writer
 
     writer = Writer(shared(OnnxWriter, model_folder("memory") / "writer", threads, os.getpid()))
@@ -233,16 +233,24 @@ def build_reconciler(llm: Llm | None, threads: int | None, prefilter: bool = Tru
 
     With `prefilter` the language model sees only the memories that the judge thinks a fact may concern.
     """
-    from tinymem.understand.judge import Judge
-    from tinymem.understand.reconcile import BundledReconciler
-
-    judge = Judge(shared(OnnxModel, model_folder("memory") / "judge", threads, os.getpid()))
     if llm is None:
-        return BundledReconciler(judge)
+        from tinymem.understand.reconcile import BundledReconciler
+
+        return BundledReconciler(bundled_judge(threads))
     from tinymem.understand.instruct import LlmReconciler
+
+    if not prefilter:
+        return LlmReconciler(llm)
     from tinymem.understand.prefilter import NarrowedReconciler
 
-    return NarrowedReconciler(LlmReconciler(llm), judge) if prefilter else LlmReconciler(llm)
+    return NarrowedReconciler(LlmReconciler(llm), bundled_judge(threads))
+
+
+def bundled_judge(threads: int | None) -> Judge:
+    """Return the judge that ships with the package."""
+    from tinymem.understand.judge import Judge
+
+    return Judge(shared(OnnxModel, model_folder("memory") / "judge", threads, os.getpid()))
 
 
 def bundled_spotter(threads: int | None) -> Spotter:

@@ -72,7 +72,6 @@ class Writer(nn.Module):
         self.layers = nn.ModuleList(DecoderLayer(body.encoder.layer[i]) for i in layers)
         self.out, self.bias = nn.Linear(WIDTH, WIDTH), nn.Parameter(torch.zeros(len(pieces)))
         self.queries, self.keys = nn.Linear(WIDTH, WIDTH * len(FORMS)), nn.Linear(WIDTH, WIDTH)
-        self.marked = nn.Parameter(torch.zeros(WIDTH))
 
     def read(self, ids: Tensor, kinds: Tensor, mask: Tensor, places: Tensor) -> tuple[Tensor, Tensor]:
         """Return states of pieces (rows, tokens, 384), and the words' first ones (rows, words, 384)."""

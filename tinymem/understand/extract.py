@@ -23,7 +23,7 @@ from tinymem.understand.opposites import opposed
 from tinymem.understand.passage import AFTER_MARK, Passage, said_before
 from tinymem.understand.persona import persona
 from tinymem.understand.pretence import played
-from tinymem.understand.spot import Spotted, Utterance
+from tinymem.understand.spot import Spotted, Utterance, before_of
 from tinymem.understand.statement import own_statement, statements
 from tinymem.understand.succession import succeeds
 from tinymem.understand.terms import gist
@@ -155,7 +155,7 @@ class BundledExtractor:
         asked = [place for place, clauses_of in spans.items() if clauses_of]
         utterances = [
             Utterance(
-                _before(messages, place), messages[place].content, tuple(spans[place]), messages[place].role
+                before_of(messages, place), messages[place].content, tuple(spans[place]), messages[place].role
             )
             for place in asked
         ]
@@ -276,13 +276,6 @@ def _said_clauses(text: str) -> list[tuple[int, int]]:
         return []
     quoted = merged([*quoted_spans(text), *supposed_spans(text)])
     return [span for span in clauses(text) if not is_quoted(span, quoted)]
-
-
-def _before(messages: Sequence[Message], place: int) -> str:
-    """Return the message before in the form that the spotter was trained on."""
-    if not place or messages[place - 1].role == "system":
-        return ""
-    return f"{messages[place - 1].role}: {messages[place - 1].content}"
 
 
 def _told_before(messages: Sequence[Message], place: int) -> str:

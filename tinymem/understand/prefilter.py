@@ -14,7 +14,7 @@ from tinymem.understand.extract import ClauseSpotter
 from tinymem.understand.forgetting import asked_to_forget
 from tinymem.understand.judge import Verdict
 from tinymem.understand.reconcile import PairJudge
-from tinymem.understand.spot import Utterance
+from tinymem.understand.spot import Utterance, before_of
 from tinymem.understand.terms import adds_nothing, word_set, words
 
 NOTHING_AT = 0.05
@@ -52,7 +52,7 @@ class SpottedExtractor:
         if any(not self.may_judge(messages[place]) for place in read):
             return False
         said = [
-            Utterance(_before(messages, place), messages[place].content, (), messages[place].role)
+            Utterance(before_of(messages, place), messages[place].content, (), messages[place].role)
             for place in read
         ]
         return all(found.probability < self.nothing_at for found in self.spotter.spot_many(said))
@@ -114,9 +114,3 @@ def is_plain_english(text: str) -> bool:
         return False
     said = words(text)
     return len(ONLY_ENGLISH.intersection(said)) >= (1 if len(said) < 8 else 2)
-
-
-def _before(messages: Sequence[Message], place: int) -> str:
-    if not place or messages[place - 1].role == "system":
-        return ""
-    return f"{messages[place - 1].role}: {messages[place - 1].content}"

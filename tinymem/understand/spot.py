@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tinymem.errors import ConfigError
-from tinymem.types import Role
+from tinymem.types import Message, Role
 from tinymem.understand.encoder import PairEncoder, Reading
 
 WINDOW_CHARACTERS = 4000
@@ -120,6 +120,13 @@ class Spotter:
             return None
         begun = [a for a, b in said.clauses if start < a < reached < b]
         return begun[0] if begun else reached
+
+
+def before_of(messages: Sequence[Message], place: int) -> str:
+    """Return the message before `place` in the form that the spotter was trained on."""
+    if not place or messages[place - 1].role == "system":
+        return ""
+    return f"{messages[place - 1].role}: {messages[place - 1].content}"
 
 
 def piece(said: Utterance, start: int) -> str:
