@@ -10,7 +10,7 @@ from tests.store_parts import EMBEDDER, add, commit, opened, record, unit
 from tinymem.errors import SchemaError, StoreError
 from tinymem.store import schema
 from tinymem.store.connect import connect
-from tinymem.store.filters import Where, unexpired_where
+from tinymem.store.filters import UNARCHIVED, Where, unexpired_where
 from tinymem.store.store import Store
 from tinymem.types import Change
 
@@ -53,11 +53,11 @@ def test_the_vector_table_comes_with_the_first_vector_in_its_dimension(tmp_path:
         assert store.stats()["size_bytes"] - size < 100_000
 
 
-def m002_add_colour(connection: apsw.Connection) -> None:
+def add_colour(connection: apsw.Connection) -> None:
     connection.execute("ALTER TABLE memory ADD COLUMN colour TEXT")
 
 
-def m003_fail(connection: apsw.Connection) -> None:
+def fail_halfway(connection: apsw.Connection) -> None:
     connection.execute("CREATE TABLE half(x)")
     connection.execute("SELECT 1 FROM nowhere")
 
@@ -71,26 +71,27 @@ def old(tmp_path: Path) -> Path:
 
 
 def plan(monkeypatch: pytest.MonkeyPatch, *steps: object) -> None:
-    monkeypatch.setattr(schema, "MIGRATIONS", (schema.m001_first, *steps))
-    monkeypatch.setattr(schema, "SCHEMA_VERSION", 1 + len(steps))
+    now = schema.MIGRATIONS
+    monkeypatch.setattr(schema, "MIGRATIONS", (*now, *steps))
+    monkeypatch.setattr(schema, "SCHEMA_VERSION", len(now) + len(steps))
 
 
 def test_an_older_file_is_migrated_when_it_is_opened(old: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    plan(monkeypatch, m002_add_colour)
+    plan(monkeypatch, add_colour)
     with opened(old) as store:
         assert store.get("m1") == record("m1")
-        assert store.stats()["schema_version"] == 2
+        assert store.stats()["schema_version"] == len(schema.MIGRATIONS)
         with store._open() as connection:
             assert connection.execute("SELECT colour FROM memory").fetchall() == [(None,)]
 
 
 def test_a_migration_that_fails_leaves_the_old_file(old: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with monkeypatch.context() as patch:
-        plan(patch, m002_add_colour, m003_fail)
+        plan(patch, add_colour, fail_halfway)
         with pytest.raises(StoreError, match="no such table"):
             Store(str(old))
     connection = apsw.Connection(str(old))
-    assert connection.pragma("user_version") == 1
+    assert connection.pragma("user_version") == schema.SCHEMA_VERSION
     assert "half" not in names(connection, "table")
     connection.close()
     with opened(old) as store:
@@ -100,7 +101,10 @@ def test_a_migration_that_fails_leaves_the_old_file(old: Path, monkeypatch: pyte
 def test_a_file_that_became_newer_while_it_was_opened_is_refused(old: Path) -> None:
     connection = connect(str(old))
     connection.pragma("user_version", schema.SCHEMA_VERSION + 1)
-    with pytest.raises(SchemaError, match=r"old.db has schema version 2, .* up to 1"):
+    with pytest.raises(
+        SchemaError,
+        match=rf"old.db has schema version {schema.SCHEMA_VERSION + 1}, .* up to {schema.SCHEMA_VERSION}",
+    ):
         schema.migrate(connection)
     connection.close()
 
@@ -108,7 +112,7 @@ def test_a_file_that_became_newer_while_it_was_opened_is_refused(old: Path) -> N
 def test_the_everyday_query_reads_an_index_only(connection: apsw.Connection) -> None:
     schema.migrate(connection)
     for name in ("user_id", "agent_id", "run_id", "app_id"):
-        asked = Where(f"m.{name} = ?", ("maya",)) & unexpired_where(date(2026, 1, 1))
+        asked = Where(f"m.{name} = ?", ("maya",)) & UNARCHIVED & unexpired_where(date(2026, 1, 1))
         sql = f"EXPLAIN QUERY PLAN SELECT m.rowid FROM memory m WHERE {asked.sql}"
         (plan_row,) = connection.execute(sql, asked.params).fetchall()
         assert "USING COVERING INDEX" in plan_row[3]

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from tests.store_parts import EMBEDDER, FULL, NOW, add, commit, opened, python, record, unit
 from tinymem.errors import StoreError
 from tinymem.store.filters import EVERYTHING, Where, where
+from tinymem.store.schema import SCHEMA_VERSION
 from tinymem.store.store import Store
 from tinymem.types import Change, Message, Record, Scope, Span
 
@@ -214,7 +215,7 @@ def test_stats_count_what_is_there(tmp_path: Path) -> None:
         "messages": 1,
         "vectors": 1,
         "size_bytes": path.stat().st_size,
-        "schema_version": 1,
+        "schema_version": SCHEMA_VERSION,
         "embedder": EMBEDDER,
     }
 

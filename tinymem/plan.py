@@ -68,6 +68,7 @@ def changed_record(record: Record, text: str, call: Circumstances) -> Record:
         metadata={**record.metadata, **call.metadata},
         expiration_date=call.expiration_date or kept,
         immutable=call.immutable,
+        archived=False,
     )
 
 

@@ -14,7 +14,7 @@ from tinymem.arguments import check_length
 from tinymem.errors import ConfigError
 from tinymem.plan import Circumstances, new_record, plan_decisions, scope_of, texts_to_store
 from tinymem.recall.search import search
-from tinymem.store.filters import Where, scope_where, unexpired_where
+from tinymem.store.filters import UNARCHIVED, Where, scope_where, unexpired_where
 from tinymem.store.store import Store
 from tinymem.types import (
     Change,
@@ -83,7 +83,9 @@ class Inference:
         return max(twins, key=self.is_visible, default=None)
 
     def is_visible(self, record: Record) -> bool:
-        """Tell whether a memory has not expired."""
+        """Tell whether a memory is neither archived nor expired."""
+        if record.archived:
+            return False
         return record.expiration_date is None or record.expiration_date >= self.call.now.date()
 
     def without_twins(self, decision: Decision, others: Sequence[Decision]) -> Decision:
@@ -100,7 +102,7 @@ class Inference:
     def candidates(self, fact: Fact, vector: Vector | None) -> list[Record]:
         """Return the visible memories of the fact's own scope that it may concern, nearest first."""
         scope = scope_of(self.call.scope, fact.about)
-        visible = scope_where(scope, user_or_agent=True) & unexpired_where(self.call.now.date())
+        visible = scope_where(scope, user_or_agent=True) & UNARCHIVED & unexpired_where(self.call.now.date())
         limit = FORGETTABLE if fact.forget else CANDIDATES
         return [hit.record for hit in search(self.store, fact.text, vector, visible, limit=limit)]
 

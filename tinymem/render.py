@@ -20,6 +20,8 @@ from tinymem.types import (
     Message,
     Record,
     RejectedItem,
+    RelationItem,
+    Triple,
     render_time,
 )
 
@@ -41,9 +43,23 @@ def render_record(record: Record) -> MemoryItem:
             item[name] = value
     if record.expiration_date is not None:
         item["expiration_date"] = record.expiration_date.isoformat()
-    if record.immutable:
-        item["immutable"] = True
+    for name in ("immutable", "archived"):
+        if getattr(record, name):
+            item[name] = True
+    if record.event is not None:
+        item["event_date"], item["event_end"] = record.event.start.isoformat(), record.event.end.isoformat()
+        item["event_precision"] = record.event.precision
+    if record.relations:
+        item["relations"] = render_relations(record.relations)
     return cast(MemoryItem, item)
+
+
+def render_relations(relations: Iterable[Triple]) -> list[RelationItem]:
+    """Render relations as mem0's `relations` lists them."""
+    return [
+        {"source": each.source, "relationship": each.relationship, "target": each.target}
+        for each in relations
+    ]
 
 
 def render_hit(hit: Hit, explain: bool) -> MemoryItem:

@@ -24,6 +24,7 @@ Vector = NDArray[np.float32]
 Role = Literal["user", "assistant", "system"]
 Event = Literal["ADD", "UPDATE", "DELETE", "NONE"]
 Relation = Literal["same", "update", "delete", "unrelated"]
+Precision = Literal["day", "week", "month", "season", "year", "period"]
 Clock = Callable[[], datetime]
 """Returns the present moment as an aware datetime."""
 
@@ -101,6 +102,24 @@ class Rejection:
 
 
 @dataclass(frozen=True)
+class EventDate:
+    """When what a fact tells happens: first and last day, both included, and how exactly it is known."""
+
+    start: date
+    end: date
+    precision: Precision = "day"
+
+
+@dataclass(frozen=True)
+class Triple:
+    """One relation of the graph: `source` stands in `relationship` to `target`, both named entities."""
+
+    source: str
+    relationship: str
+    target: str
+
+
+@dataclass(frozen=True)
 class Record:
     """A stored memory. `created_at` and `updated_at` are aware and in UTC."""
 
@@ -116,6 +135,9 @@ class Record:
     memory_type: str | None = None
     expiration_date: date | None = None
     immutable: bool = False
+    archived: bool = False
+    event: EventDate | None = None
+    relations: tuple[Triple, ...] = ()
 
     @property
     def hash(self) -> str:
@@ -163,7 +185,10 @@ class Change:
 
 @dataclass(frozen=True)
 class Commit:
-    """The named set of Changes that one call made, with the messages it was told."""
+    """The named set of Changes that one call made, with the messages it was told.
+
+    `names` holds the embeddings of entities that the Changes' relations name, as far as they are known.
+    """
 
     id: str
     call: str
@@ -172,6 +197,7 @@ class Commit:
     scope: Scope = field(default_factory=Scope)
     messages: tuple[Message, ...] = ()
     engine: Mapping[str, Any] = field(default_factory=dict)
+    names: Mapping[str, Vector] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -271,6 +297,14 @@ class Reconciler(Protocol):
         ...
 
 
+class RelationItem(TypedDict):
+    """One relation of the graph (mem0's keys)."""
+
+    source: str
+    relationship: str
+    target: str
+
+
 class MemoryItem(TypedDict, total=False):
     """A memory as `get`, `get_all` and `search` show it (mem0's keys)."""
 
@@ -290,6 +324,11 @@ class MemoryItem(TypedDict, total=False):
     memory_type: str
     expiration_date: str
     immutable: bool
+    archived: bool
+    event_date: str
+    event_end: str
+    event_precision: Precision
+    relations: list[RelationItem]
     score: float
     score_details: dict[str, float]
 

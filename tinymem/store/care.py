@@ -15,6 +15,7 @@ import apsw
 import numpy as np
 
 from tinymem.errors import StoreError
+from tinymem.store.entities import wrong_links
 from tinymem.store.keywords import index_text
 from tinymem.store.rows import RECORD_SQL, parse_row, parse_time, render_record
 from tinymem.store.schema import TOKENIZER
@@ -74,6 +75,9 @@ def examine_memories(connection: apsw.Connection) -> Iterator[str]:
                 yield f"memory {memory_id!r} has a malformed {name}: {moment!r}"
         if row[14] is not None and not _is_day(row[14]):
             yield f"memory {memory_id!r} has a malformed expiration_date: {row[14]!r}"
+        for name, day in (("event_date", row[17]), ("event_end", row[18])):
+            if day is not None and not _is_day(day):
+                yield f"memory {memory_id!r} has a malformed {name}: {day!r}"
 
 
 def examine_keywords(connection: apsw.Connection) -> Iterator[str]:
@@ -128,6 +132,7 @@ def examine_links(connection: apsw.Connection) -> Iterator[str]:
     for sql, complaint in _ORPHANS:
         for (culprit,) in connection.execute(sql):
             yield complaint.format(culprit)
+    yield from wrong_links(connection)
 
 
 def examine_commits(connection: apsw.Connection) -> Iterator[str]:

@@ -157,6 +157,8 @@ def _compile_equal(node: Equal) -> Where:
         return _equal_metadata(node.field, values)
     if node.field.kind == "id":
         return _is_one_of(f"m.{node.field.name}", values)
+    if node.field.kind == "flag":
+        return _is_one_of(f"m.{node.field.name}", [int(value) for value in values])
     category = _is_one_of("c.category", values)
     return _some_category(category)
 

@@ -16,6 +16,7 @@ from typing import Any, Literal
 from tinymem.errors import ValidationError
 from tinymem.store.filter_values import (
     Period,
+    parse_flag,
     parse_json,
     parse_number_or_string,
     parse_period,
@@ -25,7 +26,7 @@ from tinymem.store.filter_values import (
 MAX_DEPTH = 32
 """Levels of AND, OR, NOT and nested dicts; SQLite's own limit is on expressions 1,000 deep."""
 
-Kind = Literal["id", "time", "day", "categories", "words", "metadata"]
+Kind = Literal["id", "time", "day", "flag", "categories", "words", "metadata"]
 
 
 @dataclass(frozen=True)
@@ -69,7 +70,7 @@ class Present:
 class Equal:
     """The field equals one of the values (for categories: one is among them; for words: has every word).
 
-    Values are strings, Periods for times and days, canonical JSON text for metadata.
+    Values are strings, Periods for times and days, "0" or "1" for flags, canonical JSON text for metadata.
     """
 
     field: Field
@@ -96,7 +97,17 @@ class Contains:
 
 Node = AllOf | AnyOf | Not | Present | Equal | Ordered | Contains
 
-_ID_NAMES = ("id", "user_id", "agent_id", "run_id", "app_id", "actor_id", "role", "memory_type")
+_ID_NAMES = (
+    "id",
+    "user_id",
+    "agent_id",
+    "run_id",
+    "app_id",
+    "actor_id",
+    "role",
+    "memory_type",
+    "event_precision",
+)
 COLUMNS: Mapping[str, Field] = {
     **{name: Field(name, "id") for name in _ID_NAMES},
     "memory_id": Field("id", "id"),
@@ -105,6 +116,10 @@ COLUMNS: Mapping[str, Field] = {
     "created_at": Field("created_at", "time"),
     "updated_at": Field("updated_at", "time"),
     "expiration_date": Field("expiration_date", "day"),
+    "event_date": Field("event_date", "day"),
+    "event_end": Field("event_end", "day"),
+    "archived": Field("archived", "flag"),
+    "immutable": Field("immutable", "flag"),
     "categories": Field("categories", "categories"),
     "keywords": Field("text", "words"),
     "text": Field("text", "words"),
@@ -119,6 +134,7 @@ _ALLOWED: Mapping[Kind, tuple[str, ...]] = {
     "id": (*_EQUALITY, *_CONTAINS),
     "time": (*_EQUALITY, *_ORDER),
     "day": (*_EQUALITY, *_ORDER),
+    "flag": _EQUALITY,
     "categories": (*_EQUALITY, *_CONTAINS),
     "words": (*_EQUALITY, *_CONTAINS),
     "metadata": OPERATORS,
@@ -250,6 +266,7 @@ _PARSE_EQUAL: Mapping[Kind, Callable[[object, str], str | Period]] = {
     "id": parse_string,
     "time": parse_period,
     "day": parse_period,
+    "flag": parse_flag,
     "categories": parse_string,
     "words": parse_string,
     "metadata": parse_json,

@@ -55,6 +55,13 @@ def parse_string(value: object, at: str) -> str:
     return str(value)
 
 
+def parse_flag(value: object, at: str) -> str:
+    """Return "1" for True and "0" for False; anything else is refused."""
+    if not isinstance(value, bool):
+        raise ValidationError(f"filter {at} needs True or False, got {type(value).__name__}: {value!r:.80}")
+    return "1" if value else "0"
+
+
 def parse_period(value: object, at: str) -> Period:
     """Return the moment, or for a date without time the whole UTC day, that a caller means.
 

@@ -24,6 +24,7 @@ from tinymem.types import Scope
 __all__ = [
     "EVERYTHING",
     "SQL_FUNCTIONS",
+    "UNARCHIVED",
     "Node",
     "Where",
     "compile_filter",
@@ -60,6 +61,10 @@ def scope_where(scope: Scope, *, user_or_agent: bool) -> Where:
 def rows_where(rowids: Sequence[int]) -> Where:
     """Compile "one of these rows"."""
     return Where("m.rowid IN (SELECT value FROM json_each(?))", (json.dumps(list(rowids)),))
+
+
+UNARCHIVED = Where("m.archived = 0", ())
+"""The condition that a memory is not archived."""
 
 
 def unexpired_where(today: date) -> Where:

@@ -14,15 +14,19 @@ from typing import Any
 import numpy as np
 
 from tinymem.errors import CorruptError, ValidationError
-from tinymem.types import Record, Scope, Span, Vector, render_time, text_hash
+from tinymem.types import EventDate, Record, Scope, Span, Triple, Vector, render_time, text_hash
 
 SCOPE_COLUMNS = ("user_id", "agent_id", "run_id", "app_id")
 
 COLUMNS = (
     *("id", "text", "hash", *SCOPE_COLUMNS, "actor_id", "role", "memory_type", "metadata"),
     *("created_at", "updated_at", "expiration_date", "immutable"),
+    *("archived", "event_date", "event_end", "event_precision", "relations"),
 )
 """The columns of table `memory` after its rowid, in the order of `row_values`."""
+
+_UNSET = {"archived": 0, "event_date": None, "event_end": None, "event_precision": None, "relations": "[]"}
+"""What the columns of later schemas hold where nothing was said; past memories are written without them."""
 
 RECORD_SQL = (
     "SELECT m.rowid, "
@@ -52,6 +56,9 @@ def row_values(record: Record) -> tuple[Any, ...]:
         render_moment(record.updated_at),
         record.expiration_date.isoformat() if record.expiration_date else None,
         int(record.immutable),
+        int(record.archived),
+        *event_values(record.event),
+        render_relations(record.relations),
     )
 
 
@@ -70,12 +77,15 @@ def parse_row(row: Sequence[Any]) -> Record:
             created_at=parse_time(row[12]),
             updated_at=parse_time(row[13]),
             metadata=json.loads(metadata) if metadata != "{}" else {},
-            categories=tuple(json.loads(row[16])) if row[16] != "[]" else (),
+            categories=tuple(json.loads(row[21])) if row[21] != "[]" else (),
             actor_id=actor,
             role=role,
             memory_type=kind,
             expiration_date=date.fromisoformat(row[14]) if row[14] else None,
             immutable=bool(row[15]),
+            archived=bool(row[16]),
+            event=parse_event(*row[17:20]),
+            relations=tuple(Triple(*triple) for triple in json.loads(row[20])) if row[20] != "[]" else (),
         )
     except (ValueError, TypeError) as error:
         raise CorruptError(f"memory {id_!r} can not be read ({error}); run check()") from error
@@ -87,7 +97,8 @@ def render_record(record: Record, *, canonical: bool = False) -> str:
     Raises:
         ValidationError: As `row_values`.
     """
-    fields = dict(zip(COLUMNS, row_values(record), strict=True))
+    values = zip(COLUMNS, row_values(record), strict=True)
+    fields = {name: value for name, value in values if name not in _UNSET or value != _UNSET[name]}
     fields["metadata"] = record.metadata
     fields["categories"] = list(dict.fromkeys(record.categories))
     text = json.dumps(fields, ensure_ascii=False, sort_keys=canonical, separators=(",", ":"))
@@ -103,7 +114,7 @@ def parse_record(text: str | None) -> Record | None:
     if text is None:
         return None
     try:
-        fields = json.loads(text)
+        fields = {**_UNSET, **json.loads(text)}
         row = [None, *(fields[name] for name in COLUMNS), json.dumps(fields["categories"])]
         row[11] = json.dumps(fields["metadata"])
     except (ValueError, TypeError, KeyError) as error:
@@ -128,6 +139,30 @@ def render_metadata(metadata: dict[str, Any]) -> str:
             "dict, list, str, int, float, bool and None only"
         )
     return text
+
+
+def event_values(event: EventDate | None) -> tuple[str | None, str | None, str | None]:
+    """Return the values of an event's three columns."""
+    if event is None:
+        return None, None, None
+    return event.start.isoformat(), event.end.isoformat(), event.precision
+
+
+def parse_event(start: str | None, end: str | None, precision: Any) -> EventDate | None:
+    """Build an event from what `event_values` returned."""
+    if start is None or end is None:
+        return None
+    return EventDate(date.fromisoformat(start), date.fromisoformat(end), precision)
+
+
+def render_relations(relations: Sequence[Triple]) -> str:
+    """Render relations as a JSON list of [source, relationship, target].
+
+    Raises:
+        ValidationError: A name is not Unicode.
+    """
+    listed = [[each.source, each.relationship, each.target] for each in relations]
+    return require_unicode(json.dumps(listed, ensure_ascii=False, separators=(",", ":")))
 
 
 def parse_time(text: str) -> datetime:

@@ -115,7 +115,60 @@ def m001_first(connection: apsw.Connection) -> None:
         connection.execute(statement)
 
 
-MIGRATIONS: tuple[Callable[[apsw.Connection], None], ...] = (m001_first,)
+_SECOND = (
+    "ALTER TABLE memory ADD COLUMN archived INTEGER NOT NULL DEFAULT 0",
+    "ALTER TABLE memory ADD COLUMN event_date TEXT",
+    "ALTER TABLE memory ADD COLUMN event_end TEXT",
+    "ALTER TABLE memory ADD COLUMN event_precision TEXT",
+    "ALTER TABLE memory ADD COLUMN relations TEXT NOT NULL DEFAULT '[]'",
+    "CREATE INDEX memory_by_event ON memory(event_date) WHERE event_date IS NOT NULL",
+    # `key` is the normalised name; `owner` says whose entity it is, so that no two users share one.
+    """
+    CREATE TABLE entity(
+        rowid INTEGER PRIMARY KEY,
+        owner TEXT NOT NULL,
+        key TEXT NOT NULL,
+        name TEXT NOT NULL,
+        vector BLOB,
+        UNIQUE (owner, key)
+    ) STRICT
+    """,
+    """
+    CREATE TABLE memory_entity(
+        memory_rowid INTEGER NOT NULL,
+        entity_rowid INTEGER NOT NULL,
+        PRIMARY KEY (memory_rowid, entity_rowid)
+    ) STRICT, WITHOUT ROWID
+    """,
+    "CREATE INDEX memory_entity_by_entity ON memory_entity(entity_rowid)",
+    """
+    CREATE TABLE feedback(
+        seq INTEGER PRIMARY KEY AUTOINCREMENT,
+        memory_id TEXT NOT NULL,
+        verdict TEXT NOT NULL,
+        reason TEXT,
+        at TEXT NOT NULL
+    ) STRICT
+    """,
+    "CREATE INDEX feedback_by_memory ON feedback(memory_id, seq)",
+)
+
+
+def m002_graph_and_events(connection: apsw.Connection) -> None:
+    """Add what is archived, when facts happen, entities with their relations, and feedback."""
+    for statement in _SECOND:
+        connection.execute(statement)
+    for name in ("user", "agent", "run", "app"):
+        connection.execute(f"DROP INDEX memory_by_{name}")
+        connection.execute(
+            f"CREATE INDEX memory_by_{name} ON memory({name}_id, created_at, expiration_date, archived) "
+            f"WHERE {name}_id IS NOT NULL"
+        )
+    connection.execute("DROP INDEX memory_by_age")
+    connection.execute("CREATE INDEX memory_by_age ON memory(created_at, expiration_date, archived)")
+
+
+MIGRATIONS: tuple[Callable[[apsw.Connection], None], ...] = (m001_first, m002_graph_and_events)
 
 SCHEMA_VERSION = len(MIGRATIONS)
 """The `user_version` of a file that this release writes."""

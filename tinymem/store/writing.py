@@ -15,6 +15,7 @@ from typing import Any
 import apsw
 
 from tinymem.errors import ConflictError, ValidationError
+from tinymem.store.entities import link, unlink
 from tinymem.store.keywords import index_text
 from tinymem.store.rows import (
     COLUMNS,
@@ -30,10 +31,15 @@ from tinymem.store.rows import (
 )
 from tinymem.store.schema import vectors_sql
 from tinymem.store.vectors import check_vector, load_embedder
-from tinymem.types import Change, Commit, Record
+from tinymem.types import Change, Commit, Record, Vector
 
 MAX_DIMENSION = 8192
 """sqlite-vec's limit for one vector."""
+
+_EMPTIED = (
+    *("memory", "memory_category", "memory_entity", "entity"),
+    *("commits", "changes", "messages", "feedback"),
+)
 
 _INSERT_MEMORY = f"INSERT INTO memory({', '.join(COLUMNS)}) VALUES ({', '.join('?' * len(COLUMNS))})"
 _UPDATE_MEMORY = f"UPDATE memory SET {', '.join(f'{name} = ?' for name in COLUMNS)} WHERE rowid = ?"
@@ -68,6 +74,7 @@ class PreparedCommit:
     messages: tuple[tuple[Any, ...], ...]
     changes: tuple[PreparedChange, ...]
     embedder: Mapping[str, Any] | None
+    names: Mapping[str, Vector]
 
 
 def same_space(one: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
@@ -115,6 +122,7 @@ def prepare(commit: Commit, embedder: Mapping[str, Any] | None) -> PreparedCommi
         messages=_prepare_messages(commit),
         changes=tuple(_prepare_change(change, embedder) for change in commit.changes),
         embedder=embedder,
+        names=commit.names,
     )
 
 
@@ -176,7 +184,8 @@ def write(connection: apsw.Connection, prepared: PreparedCommit, *, keep_message
             [(commit_seq, *message) for message in prepared.messages],
         )
     for change in prepared.changes:
-        _write_change(connection, commit_seq, change, vectors_stand)
+        rowid = _write_change(connection, commit_seq, change, vectors_stand)
+        _keep_links(connection, rowid, change.change, prepared.names)
 
 
 def _settle_identity(connection: apsw.Connection, prepared: PreparedCommit) -> bool:
@@ -210,7 +219,8 @@ def _insert_commit(connection: apsw.Connection, prepared: PreparedCommit) -> int
 
 def _write_change(
     connection: apsw.Connection, commit_seq: int, prepared: PreparedChange, vectors_stand: bool
-) -> None:
+) -> int:
+    """Write one Change and its line in the history; return the memory's rowid."""
     change = prepared.change
     if change.event == "ADD":
         _refuse_twin(connection, prepared)
@@ -229,6 +239,17 @@ def _write_change(
             *(prepared.before, prepared.after, vector_before, prepared.evidence),
         ),
     )
+    return rowid
+
+
+def _keep_links(connection: apsw.Connection, rowid: int, change: Change, names: Mapping[str, Vector]) -> None:
+    """Tie the memory to the entities that it names after the Change."""
+    held = change.before.relations if change.before else ()
+    wanted = change.after.relations if change.after else ()
+    if held != wanted:
+        unlink(connection, rowid)
+        if change.after is not None:
+            link(connection, rowid, change.after, names)
 
 
 def _refuse_twin(connection: apsw.Connection, prepared: PreparedChange) -> None:
@@ -325,7 +346,7 @@ def erase_everything(connection: apsw.Connection) -> None:
     for table in ("memory_vec", "staged_vector"):
         connection.execute(f"DROP TABLE IF EXISTS {table}")
     connection.execute("INSERT INTO memory_fts(memory_fts) VALUES ('delete-all')")
-    for table in ("memory", "memory_category", "commits", "changes", "messages"):
+    for table in _EMPTIED:
         connection.execute(f"DELETE FROM {table}")
     connection.execute("DELETE FROM identity WHERE key <> 'generation'")
     start_generation(connection)
