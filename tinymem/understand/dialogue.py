@@ -10,13 +10,14 @@ Must never cut text away: every character of a message that counts is in some wi
 
 from __future__ import annotations
 
+import json
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime, time, timezone
 from typing import Any
 
-from tinymem.errors import ConfigError, ValidationError
+from tinymem.errors import ConfigError, ValidationError, shown
 from tinymem.types import Message, Role, Scope
 
 ROLES: Mapping[str, Role] = {
@@ -26,6 +27,9 @@ ROLES: Mapping[str, Role] = {
     "developer": "system",  # the newer name of the same thing
 }
 NOBODY = ("tool", "function")
+MOST_MESSAGES = 10_000
+LONGEST_CONVERSATION = 2_000_000  # characters: with a language model that is a night's work
+LONGEST_NAME = 256  # characters
 CONTEXT_LENGTH = 600  # characters of the message before that a window repeats at most
 
 Fits = Callable[[Sequence[Message]], bool]
@@ -74,11 +78,12 @@ class Speaker:
     scope: Scope
 
 
-def parse_messages(messages: object) -> list[Message]:
+def parse_messages(messages: object, *, with_tools: bool = False) -> list[Message]:
     """Return the Messages of a call: a str is one user message, a dict or Message one, a list several.
 
     Roles are user, assistant and system ("developer" is system); "tool" and "function" messages are
-    left out, and inside a list so are messages without text. `content` may be a list of text parts.
+    left out (`with_tools`: kept, as an assistant's message of the tool's name, and so are calls of
+    tools), and inside a list so are messages without text. `content` may be a list of text parts.
     `name` says who spoke; `timestamp` (aware or naive UTC datetime, date, ISO 8601 text, Unix seconds) when.
 
     Raises:
@@ -86,11 +91,15 @@ def parse_messages(messages: object) -> list[Message]:
             surrogate, a NUL), a bad timestamp, or nothing left to read.
     """
     if isinstance(messages, str):
+        _check_length(len(messages))
         return [Message("user", _checked_text(messages, "messages", blank_ok=False))]
     if isinstance(messages, (Mapping, Message)):
-        found = [_parse_message(messages, "messages")]
+        found = [_parse_message(messages, "messages", with_tools)]
     elif isinstance(messages, Sequence) and not isinstance(messages, (bytes, bytearray, memoryview)):
-        found = [_parse_message(each, f"messages[{place}]") for place, each in enumerate(messages)]
+        _check_count(messages, "messages")
+        found = [
+            _parse_message(each, f"messages[{place}]", with_tools) for place, each in enumerate(messages)
+        ]
     else:
         raise ValidationError(
             f"messages must be a str, a dict or a list of dicts, not {type(messages).__name__}; "
@@ -101,7 +110,22 @@ def parse_messages(messages: object) -> list[Message]:
         raise ValidationError(
             "messages holds no text: pass at least one user, assistant or system message with text"
         )
+    _check_length(sum(len(message.content) for message in kept))
     return kept
+
+
+def _check_count(given: Sequence[object], where: str) -> None:
+    if len(given) > MOST_MESSAGES:
+        raise ValidationError(
+            f"{where} has {len(given)} entries, at most {MOST_MESSAGES} are taken: make several calls"
+        )
+
+
+def _check_length(length: int) -> None:
+    if length > LONGEST_CONVERSATION:
+        raise ValidationError(
+            f"messages hold {length} characters, at most {LONGEST_CONVERSATION} are taken: make several calls"
+        )
 
 
 def speakers(scope: Scope) -> tuple[Speaker, ...]:
@@ -232,7 +256,7 @@ def _good_cut(text: str, most: int) -> int:
     return most
 
 
-def _parse_message(given: object, where: str) -> Message | None:
+def _parse_message(given: object, where: str, with_tools: bool) -> Message | None:
     """Return one Message, or None for one that says nothing."""
     if isinstance(given, Message):
         given = {"role": given.role, "content": given.content, "name": given.name, "timestamp": given.at}
@@ -241,25 +265,49 @@ def _parse_message(given: object, where: str) -> Message | None:
             f'{where} must be a dict like {{"role": "user", "content": "..."}}, not {type(given).__name__}'
         )
     role = given.get("role")
+    if role in NOBODY and with_tools:
+        role, given = "assistant", {**given, "name": given.get("name") or role}
     if role in NOBODY:
         return None
     if not isinstance(role, str) or role not in ROLES:
-        raise ValidationError(f"{where} has the role {role!r}; use user, assistant or system")
+        raise ValidationError(f"{where} has the role {shown(role)}; use user, assistant or system")
     name = given.get("name")
-    if name is not None and (not isinstance(name, str) or not name.strip()):
+    if name is not None and (not isinstance(name, str) or not name.strip() or len(name) > LONGEST_NAME):
         raise ValidationError(
-            f"{where} has the name {name!r}; a name is a str that is not blank, or left out"
+            f"{where} has the name {shown(name)}; a name is a str of 1 to {LONGEST_NAME} characters, not "
+            "blank, or left out"
         )
-    if given.get("content") is None:
+    called = _called(given, where) if with_tools else ""
+    if given.get("content") is None and not called:
         if role == "assistant":
             return None
         raise ValidationError(f"{where} has no content; a {role} message needs text")
-    text = _checked_text(_joined(given["content"], where), where, blank_ok=True)
+    said = "" if given.get("content") is None else _joined(given["content"], where)
+    text = _checked_text(f"{said}\n{called}".strip() if called else said, where, blank_ok=True)
     if not text.strip():
         return None
     if name is not None:
         _checked_text(name, f"{where}'s name", blank_ok=False)
     return Message(ROLES[role], text, name, parse_moment(given.get("timestamp"), where))
+
+
+def _called(given: Mapping[str, Any], where: str) -> str:
+    """Return the tools that a message calls, one a line, with their arguments as they stand there."""
+    calls = given.get("tool_calls") or ()
+    called = calls if isinstance(calls, (list, tuple)) else [calls]
+    _check_count(called, f"the tool_calls of {where}")
+    lines = []
+    for call in called:
+        function = call.get("function", call) if isinstance(call, Mapping) else None
+        if not isinstance(function, Mapping) or not isinstance(function.get("name"), str):
+            raise ValidationError(f"{where} calls a tool without a name: leave tool_calls out, or name it")
+        arguments = function.get("arguments", "")
+        try:
+            shown = arguments if isinstance(arguments, str) else json.dumps(arguments, default=str)
+        except (TypeError, ValueError, RecursionError) as problem:
+            raise ValidationError(f"{where} calls a tool with what JSON can not hold: {problem}") from problem
+        lines.append(f"Calls {function['name']}({shown})")
+    return "\n".join(lines)
 
 
 def _joined(content: object, where: str) -> str:
@@ -270,13 +318,14 @@ def _joined(content: object, where: str) -> str:
         raise ValidationError(
             f"{where} has content of type {type(content).__name__}; it must be text or a list of text parts"
         )
+    _check_count(content, f"the content of {where}")
     texts = []
     for part in content:
         text = part.get("text") if isinstance(part, Mapping) and part.get("type") == "text" else part
         if not isinstance(text, str):
             kind = part.get("type") if isinstance(part, Mapping) else type(part).__name__
             raise ValidationError(
-                f"{where} has a part of type {kind!r}: only text is kept; leave out images and files"
+                f"{where} has a part of type {shown(kind)}: only text is kept; leave out images and files"
             )
         texts.append(text)
     return "\n".join(texts)
@@ -323,5 +372,5 @@ def parse_moment(given: Any, where: str) -> datetime | None:
         return (moment if moment.tzinfo else moment.replace(tzinfo=timezone.utc)).astimezone(timezone.utc)
     except (TypeError, ValueError, OverflowError, OSError) as problem:
         raise ValidationError(
-            f"{where} has the timestamp {given!r}; use a datetime, an ISO 8601 text or Unix seconds"
+            f"{where} has the timestamp {shown(given)}; use a datetime, an ISO 8601 text or Unix seconds"
         ) from problem

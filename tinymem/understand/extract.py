@@ -15,6 +15,7 @@ from functools import cached_property
 from typing import Literal, Protocol
 
 from tinymem.types import Extraction, Fact, Message, Rejection, Role, Span
+from tinymem.understand.attribution import heard_by_each
 from tinymem.understand.clauses import clauses, is_quoted, merged, quoted_spans, supposed_spans
 from tinymem.understand.corrections import corrected, is_marked, supersedes
 from tinymem.understand.evidence import unsupported
@@ -22,6 +23,7 @@ from tinymem.understand.forgetting import asked_to_forget, is_meant
 from tinymem.understand.opposites import opposed
 from tinymem.understand.passage import AFTER_MARK, Passage, said_before
 from tinymem.understand.persona import persona
+from tinymem.understand.polish import polished
 from tinymem.understand.pretence import played
 from tinymem.understand.spot import Spotted, Utterance, before_of
 from tinymem.understand.statement import own_statement, statements
@@ -104,8 +106,15 @@ class BundledExtractor:
         """Return the Facts that those of `about` state, oldest first, and what had to be rejected.
 
         A conversation of one user message may also be a bare statement ("Prefers window seats"), which is
-        kept in house style. `today` is not needed: relative dates stay as they were said.
+        kept in house style. `today` is not needed: relative dates stay as they were said. Of several named
+        people in one role each is listened to by himself, so that none corrects what another one said.
         """
+        parts = [self._extract(heard, roles) for heard, roles in heard_by_each(messages, about)]
+        facts = sorted((fact for part in parts for fact in part.facts), key=lambda fact: fact.message)
+        rejected = sorted((each for part in parts for each in part.rejected), key=lambda each: each.message)
+        return Extraction(tuple(facts), tuple(rejected))
+
+    def _extract(self, messages: Sequence[Message], about: Sequence[Role]) -> Extraction:
         found: list[Found] = []
         rejected: list[Rejection] = []
         for candidate in self._candidates(messages, about):
@@ -120,7 +129,7 @@ class BundledExtractor:
                 rejected.append(Rejection(candidate.fact.text, reason, candidate.fact.message))
             else:
                 _keep(found, candidate, messages)
-        return Extraction(tuple(each.fact for each in found), tuple(rejected))
+        return Extraction(tuple(_finished(each.fact, messages) for each in found), tuple(rejected))
 
     def _candidates(self, messages: Sequence[Message], about: Sequence[Role]) -> Iterator[Found | Span]:
         """Yield what was written, and the clauses that nothing was written from: they may be corrections."""
@@ -332,6 +341,14 @@ def _keep(found: list[Found], new: Found, messages: Sequence[Message]) -> None:
             found[place] = new
             return
     found.append(new)
+
+
+def _finished(fact: Fact, messages: Sequence[Message]) -> Fact:
+    """Return a supported fact as it is to be stored: without the chat words of its source."""
+    if fact.forget:
+        return fact
+    said = " ".join(messages[each.message].content[each.start : each.end] for each in fact.spans[:1])
+    return replace(fact, text=polished(fact.text, said))
 
 
 def _correct(found: list[Found], span: Span, messages: Sequence[Message]) -> None:

@@ -90,7 +90,7 @@ class LlmExtractor:
             ReplyError: the model's reply about a single message cannot be used.
             ConfigError: the model's context has no room for the prompt.
         """
-        facts: dict[tuple[str, str], Fact] = {}
+        facts: dict[tuple[str | None, ...], Fact] = {}
         rejected: list[Rejection] = []
         for reading in self._readings(messages, about, today):
             for piece, context, text in self._read_all(reading, messages):
@@ -99,7 +99,7 @@ class LlmExtractor:
                     rejected.append(Rejection(text, reason, piece.index))
                     continue
                 fact = Fact(text, reading.about, piece.index, (Span(piece.index, piece.offset, piece.end),))
-                facts.setdefault((reading.about, text.casefold()), fact)
+                facts.setdefault((reading.about, messages[piece.index].name, text.casefold()), fact)
         in_order = sorted(facts.values(), key=lambda fact: fact.message)
         return Extraction(tuple(in_order), tuple(dict.fromkeys(rejected)))
 

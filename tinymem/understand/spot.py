@@ -124,7 +124,7 @@ class Spotter:
 
 def before_of(messages: Sequence[Message], place: int) -> str:
     """Return the message before `place` in the form that the spotter was trained on."""
-    if not place or messages[place - 1].role == "system":
+    if not place or messages[place - 1].role == "system" or not messages[place - 1].content:
         return ""
     return f"{messages[place - 1].role}: {messages[place - 1].content}"
 

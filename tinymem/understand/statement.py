@@ -11,6 +11,7 @@ import re
 
 from tinymem.understand.clauses import clauses
 from tinymem.understand.conjugate import base_of_third, is_base
+from tinymem.understand.orders import order_at
 from tinymem.understand.subjects import is_verb, lowered, third_person_statement
 from tinymem.understand.terms import FANCY, one_of, word_set
 from tinymem.understand.write import write
@@ -57,7 +58,6 @@ ENGLISH = word_set("""
 the a an is are was were has have had and or of to in on at for with from by as not no it this that be
 can will does do like likes prefers wants works lives
 """)
-
 
 OWN = re.compile(r"(?:i|i'm|im|i've|ive|my favou?rite)\b", re.IGNORECASE)
 LASTS = re.compile(
@@ -130,5 +130,7 @@ def _is_english_statement(words: list[str], low: list[str]) -> bool:
 def _is_foreign_statement(said: str, low: list[str]) -> bool:
     """Return whether a sentence without English words is long enough to say something."""
     if is_base(low[0]) or (said.isascii() and len(low) < 4):
+        return False
+    if order_at(said) is not None:
         return False
     return len(low) >= 3 or len(said) >= 5
