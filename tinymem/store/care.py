@@ -7,24 +7,27 @@ can not read becomes one more of them. Run it inside a read transaction; it writ
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from datetime import date
 from typing import Any
 
 import apsw
-import numpy as np
 
-from tinymem.errors import StoreError
+from tinymem.errors import CorruptError, StoreError
+from tinymem.store.context import indexed_rows
 from tinymem.store.entities import wrong_links
-from tinymem.store.keywords import index_text
 from tinymem.store.rows import RECORD_SQL, parse_row, parse_time, render_record
 from tinymem.store.schema import TOKENIZER
-from tinymem.store.vectors import NORM_TOLERANCE, load_embedder
+from tinymem.store.vectors import NORM_TOLERANCE, length_of, load_embedder, load_unembedded
+from tinymem.store.writing import same_space
 from tinymem.types import render_time, text_hash
+
+SHOWN = 20  # rows that one sentence lists at most
 
 _DIFFERENCE = """
     SELECT DISTINCT doc FROM (
-        SELECT term, doc, offset FROM temp.{one} EXCEPT SELECT term, doc, offset FROM temp.{other}
+        SELECT term, doc, col, offset FROM temp.{one} EXCEPT SELECT term, doc, col, offset FROM temp.{other}
     )
 """
 
@@ -44,14 +47,20 @@ _ORPHANS = (
 )
 
 
-def find_problems(connection: apsw.Connection) -> list[str]:
-    """Return what is wrong with the file, in plain words; empty when it is sound."""
+def find_problems(connection: apsw.Connection, embedder: Mapping[str, Any] | None = None) -> list[str]:
+    """Return what is wrong with the file, in plain words; empty when it is sound.
+
+    With an embedder whose vectors the file has, or could have, memories without one are a problem too.
+    """
     problems: list[str] = []
     for examine in EXAMINATIONS:
         try:
             problems += examine(connection)
         except (apsw.Error, StoreError, ValueError, TypeError, KeyError) as error:
             problems.append(f"the {examine.__name__.removeprefix('examine_')} can not be read: {error}")
+    if embedder is not None:
+        with suppress(apsw.Error, StoreError, ValueError, TypeError, KeyError):  # then it was said already
+            problems += _missing_vectors(connection, embedder)
     return problems
 
 
@@ -84,16 +93,12 @@ def examine_keywords(connection: apsw.Connection) -> Iterator[str]:
     """Index every memory again, in memory, and compare the two indexes word by word."""
     try:
         connection.execute(
-            f"CREATE VIRTUAL TABLE temp.again USING fts5(text, content='', tokenize='{TOKENIZER}')"
+            f"CREATE VIRTUAL TABLE temp.again USING fts5(text, context, content='', tokenize='{TOKENIZER}')"
         )
         connection.execute("CREATE VIRTUAL TABLE temp.again_words USING fts5vocab(temp, again, 'instance')")
         connection.execute("CREATE VIRTUAL TABLE temp.words USING fts5vocab(main, memory_fts, 'instance')")
         connection.executemany(
-            "INSERT INTO temp.again(rowid, text) VALUES (?, ?)",
-            (
-                (rowid, index_text(str(text)))
-                for rowid, text in connection.execute("SELECT rowid, text FROM memory")
-            ),
+            "INSERT INTO temp.again(rowid, text, context) VALUES (?, ?, ?)", indexed_rows(connection)
         )
         for one, other, complaint in (
             ("again_words", "words", "a memory in row {} is not in the keyword index as it reads"),
@@ -120,11 +125,23 @@ def examine_vectors(connection: apsw.Connection) -> Iterator[str]:
             yield f"a vector belongs to row {rowid}, which is no memory"
         if len(blob) != size:
             yield f"the vector of row {rowid} has {len(blob)} bytes instead of {size}"
-        elif not abs(np.linalg.norm(np.frombuffer(blob, dtype="<f4")) - 1) <= 2 * NORM_TOLERANCE:
+        elif not abs(length_of(blob) - 1) <= 2 * NORM_TOLERANCE:
             yield f"the vector of row {rowid} is not normalised"
     sql = "SELECT seq FROM changes WHERE vector_before IS NOT NULL AND length(vector_before) <> ?"
     for (seq,) in connection.execute(sql, (size,)):
         yield f"change {seq} keeps a vector that does not have {size} bytes"
+
+
+def _missing_vectors(connection: apsw.Connection, embedder: Mapping[str, Any]) -> Iterator[str]:
+    """Name memories that only words find; those of a session with another embedder are such."""
+    stored = load_embedder(connection)
+    if stored is not None and not same_space(stored, embedder):
+        return
+    bare = load_unembedded(connection)
+    if bare:
+        shown = ", ".join(str(rowid) for rowid, _, _ in bare[:SHOWN])
+        more = f" and {len(bare) - SHOWN} more" if len(bare) > SHOWN else ""
+        yield f"no vector stands for the memories in rows {shown}{more}: only words find them until repair()"
 
 
 def examine_links(connection: apsw.Connection) -> Iterator[str]:
@@ -160,7 +177,7 @@ def examine_history(connection: apsw.Connection) -> Iterator[str]:
         held = states.pop(row[1], None)
         if held is None:
             yield f"memory {row[1]!r} is not in the history"
-        elif held != (row[0], render_record(parse_row(row), canonical=True)):
+        elif held != (row[0], _standing(row)):
             yield f"memory {row[1]!r} is not what its history says: {row[2]!r}"
     for memory_id in states:
         yield f"memory {memory_id!r} should be there by its history, and is not"
@@ -175,6 +192,14 @@ EXAMINATIONS: tuple[Callable[[apsw.Connection], Iterator[str]], ...] = (
     examine_commits,
     examine_history,
 )
+
+
+def _standing(row: Sequence[Any]) -> str | None:
+    """Return a memory's row as its history would say it, None if it can not be read."""
+    try:
+        return render_record(parse_row(row), canonical=True)
+    except CorruptError:
+        return None
 
 
 def _canonical(text: str | None) -> str | None:

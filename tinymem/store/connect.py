@@ -11,6 +11,7 @@ from __future__ import annotations
 import os
 import random
 import stat
+import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
@@ -18,13 +19,28 @@ from contextlib import contextmanager, suppress
 import apsw
 import sqlite_vec
 
-from tinymem.errors import BusyError, CorruptError, DiskFullError, NotADatabaseError, StoreError
+from tinymem.errors import (
+    AuthenticationError,
+    BusyError,
+    CorruptError,
+    DiskFullError,
+    NotADatabaseError,
+    StoreError,
+    TinymemError,
+)
 from tinymem.store import filters
+from tinymem.store.encryption import MAGIC, is_encrypted, unlock
 from tinymem.store.schema import APPLICATION_ID, refuse_newer
 from tinymem.store.transaction import transaction
 
 _HEADER_BYTES = 100
-_MAGIC = b"SQLite format 3\x00"
+OWNER_ONLY = 0o600
+"""The permissions of a new file: it is its owner's diary."""
+
+_JOURNAL = bytes.fromhex("d9d505f920a163d7")
+"""How a rollback journal begins."""
+
+_creating = threading.Lock()
 
 # The first class that fits decides. Source: https://sqlite.org/rescode.html
 _MEANINGS: tuple[tuple[type[apsw.Error], type[StoreError], str], ...] = (
@@ -47,6 +63,8 @@ _MEANINGS: tuple[tuple[type[apsw.Error], type[StoreError], str], ...] = (
     (apsw.Error, StoreError, "SQLite could not work on {path}"),
 )
 
+_NO_KEY = "{path} is encrypted: give its key, Memory(path, key=...)"
+
 
 @contextmanager
 def mapped_errors(path: str = "the store") -> Iterator[None]:
@@ -56,40 +74,67 @@ def mapped_errors(path: str = "the store") -> Iterator[None]:
     except apsw.Error as error:
         # sqlite-vec passes on in words alone what went wrong inside it.
         kind = apsw.FullError if "disk is full" in str(error) else type(error)
+        if getattr(error, "extendedresult", 0) == apsw.SQLITE_READONLY_DBMOVED:
+            raise StoreError(f"{path} was replaced while it was open; open it again") from error
         for theirs, ours, meaning in _MEANINGS:
             if issubclass(kind, theirs):
                 raise ours(f"{meaning.format(path=path)} (SQLite: {error})") from error
         raise
 
 
-def connect(path: str, *, busy_timeout_s: float = 5.0) -> apsw.Connection:
+@contextmanager
+def nothing_unreadable(path: str) -> Iterator[None]:
+    """Turn what Python says of rows that make no sense into our error; who asked is not to blame."""
+    try:
+        yield
+    except (ValueError, TypeError, LookupError) as error:
+        if isinstance(error, (TinymemError, UnicodeEncodeError)):
+            raise
+        raise CorruptError(f"{path} holds what was never written ({error!r}); run check()") from error
+
+
+def connect(path: str, *, key: str | bytes | None = None, busy_timeout_s: float = 5.0) -> apsw.Connection:
     """Open or create a tinymem file, ready for `schema.migrate`; `:memory:` is a store without a file.
 
-    `busy_timeout_s` is how many seconds to wait for another writer.
+    `key` is a passphrase or 32 bytes that encrypt it (see `encryption.check_key`); `busy_timeout_s` is how
+    many seconds to wait for another writer. A new file may be read and written by its owner alone.
 
     Raises:
         NotADatabaseError: The path holds something else; it was left untouched.
+        AuthenticationError: The key is missing or another one's, or the file is not encrypted.
         SchemaError: The file was written by a newer tinymem; it was left untouched.
         CorruptError: The file is ours and damaged.
         BusyError: Another process kept it locked while it had to be set up.
         StoreError: The folder is missing, the path is a folder, or permissions are.
     """
     with mapped_errors(path):
-        if path != ":memory:":
-            _refuse_unusable(path)
-        log_is_left_over = os.path.exists(os.path.realpath(path) + "-wal")
-        connection = apsw.Connection(path)
+        is_new = path != ":memory:" and _is_new(path, encrypted=key is not None)
+        if is_new:
+            _create_for_owner(path)
         try:
-            _prepare(connection, path, busy_timeout_s)
-        except BaseException:
-            # A file that we refuse stays as it is: its log is neither folded in nor left behind by us.
-            connection.config(apsw.SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, int(log_is_left_over))
-            connection.close()
-            raise
+            return _opened(path, key, busy_timeout_s)
+        except AuthenticationError:
+            if not is_new:
+                raise
+            # Another process has made the file meanwhile, with a salt of its own.
+            return _opened(path, key, busy_timeout_s)
+
+
+def _opened(path: str, key: str | bytes | None, busy_timeout_s: float) -> apsw.Connection:
+    log_is_left_over = os.path.exists(os.path.realpath(path) + "-wal")
+    connection = apsw.Connection(path)
+    try:
+        with _unreadable_without_its_key(path, key):
+            _prepare(connection, path, key, busy_timeout_s)
+    except BaseException:
+        # A file that we refuse stays as it is: its log is neither folded in nor left behind by us.
+        connection.config(apsw.SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, int(log_is_left_over))
+        connection.close()
+        raise
     return connection
 
 
-def disconnect(connection: apsw.Connection) -> None:
+def disconnect(connection: apsw.Connection, key: str | bytes | None = None) -> None:
     """Close a connection; the last one of all processes folds the write-ahead log into the file.
 
     When two close at the same moment, each can take the other for still open, and the log stays. So who
@@ -105,13 +150,17 @@ def disconnect(connection: apsw.Connection) -> None:
         with suppress(apsw.Error):
             again = apsw.Connection(path, flags=apsw.SQLITE_OPEN_READWRITE)
             try:
+                if key is not None:
+                    unlock(again, key)
                 again.pragma("user_version")
             finally:
                 again.close()
 
 
-def _prepare(connection: apsw.Connection, path: str, busy_timeout_s: float) -> None:
+def _prepare(connection: apsw.Connection, path: str, key: str | bytes | None, busy_timeout_s: float) -> None:
     wait_for_writers(connection, busy_timeout_s)
+    if key is not None:
+        unlock(connection, key)
     sort_in_memory(connection)
     distrust_schema(connection)
     refuse_doubtful_quotes(connection)
@@ -119,12 +168,37 @@ def _prepare(connection: apsw.Connection, path: str, busy_timeout_s: float) -> N
     remember_pages(connection)
     load_vector_search(connection)
     register_functions(connection)
-    _retry_while_busy(lambda: _claim(connection, path), busy_timeout_s)
-    _retry_while_busy(lambda: log_writes_ahead(connection), busy_timeout_s)
+    retry_while_busy(lambda: _claim(connection, path), busy_timeout_s)
+    retry_while_busy(lambda: log_writes_ahead(connection), busy_timeout_s)
 
 
-def _refuse_unusable(path: str) -> None:
-    """Refuse a path that can not be a file of ours, by its kind and its header, opening nothing else."""
+@contextmanager
+def _unreadable_without_its_key(path: str, key: str | bytes | None) -> Iterator[None]:
+    """Tell a wrong key from damage, which to SQLite is the same: the first page makes no sense."""
+    try:
+        yield
+    except apsw.NotADBError as error:
+        if key is not None:
+            raise AuthenticationError(
+                f"the key does not open {path}: it is another one's, or the beginning of the file is damaged"
+            ) from error
+        if is_encrypted(read_header(path)):  # another process has just created it
+            raise AuthenticationError(_NO_KEY.format(path=path)) from error
+        raise
+
+
+def _create_for_owner(path: str) -> None:
+    """Create a missing file that only its owner may read; SQLite gives its companions the same permissions.
+
+    Whatever hinders that hinders SQLite as well, which says it better. No other thread may open the new file
+    before it is closed here: closing it would drop that one's locks.
+    """
+    with _creating, suppress(OSError):
+        os.close(os.open(os.path.realpath(path), os.O_CREAT | os.O_EXCL | os.O_RDWR, OWNER_ONLY))
+
+
+def _is_new(path: str, *, encrypted: bool) -> bool:
+    """Tell whether a file is still to be made, without opening it; refuse a path that can not be ours."""
     try:
         found = os.stat(path)
     except FileNotFoundError:
@@ -133,7 +207,7 @@ def _refuse_unusable(path: str) -> None:
         folder = os.path.dirname(os.path.abspath(path))
         if not os.path.isdir(folder):
             raise StoreError(f"the folder {folder!r} of {path!r} does not exist; create it first") from None
-        return
+        return True
     except (OSError, ValueError) as error:
         raise StoreError(
             f"{path!r} can not be opened: {error}; check the path and its permissions"
@@ -145,26 +219,50 @@ def _refuse_unusable(path: str) -> None:
             f"{path} is not an ordinary file; give the path of a tinymem file or a new one"
         )
     if found.st_size:
-        _refuse_foreign(path, _read_header(path))
+        _refuse_foreign(path, read_header(path), encrypted)
+    return not found.st_size
 
 
-def _read_header(path: str) -> bytes:
-    file = apsw.VFSFile("", path, [apsw.SQLITE_OPEN_MAIN_DB | apsw.SQLITE_OPEN_READONLY, 0])
+def read_header(path: str) -> bytes:
+    """Return the first 100 bytes of a file, or as many as there are; SQLite's own layer follows no links."""
+    file = apsw.VFSFile("", os.path.realpath(path), [apsw.SQLITE_OPEN_MAIN_DB | apsw.SQLITE_OPEN_READONLY, 0])
     try:
         return file.xRead(_HEADER_BYTES, 0)
     finally:
         file.xClose()
 
 
-def _refuse_foreign(path: str, header: bytes) -> None:
-    """Judge a header. A file of ours has the id in it from its first transaction on (see `_claim`)."""
+def _refuse_foreign(path: str, header: bytes, encrypted: bool) -> None:
+    """Judge a header. A file of ours has the id in it from its first transaction on (see `_claim`).
+
+    Of an encrypted one only the key can tell whose it is; until then nothing is written.
+    """
+    if not any(header) and _was_cut_off(path):
+        return
+    if is_encrypted(header):
+        if not encrypted:
+            raise AuthenticationError(_NO_KEY.format(path=path))
+        return
     ours = header[68:72] == APPLICATION_ID.to_bytes(4, "big")
-    if header and not (header.startswith(_MAGIC) and ours):
-        what = "a database of another program" if header.startswith(_MAGIC) else "not a database"
+    if header and not (header.startswith(MAGIC) and ours):
+        what = "a database of another program" if header.startswith(MAGIC) else "not a database"
         raise NotADatabaseError(
             f"{path} is {what}; tinymem opens only its own files, give another path. It was left untouched."
         )
+    if header and encrypted:
+        raise AuthenticationError(f"{path} is not encrypted: open it without a key; rekey(key) encrypts it")
     refuse_newer(int.from_bytes(header[60:64], "big"), path)
+
+
+def _was_cut_off(path: str) -> bool:
+    """Tell whether the power went in a file's first transaction: by its journal the file was empty before.
+
+    SQLite will empty it again. Source: https://sqlite.org/fileformat2.html#the_rollback_journal
+    """
+    with suppress(OSError), open(f"{os.path.realpath(path)}-journal", "rb") as journal:
+        beginning = journal.read(20)
+        return beginning.startswith(_JOURNAL) and beginning[16:] == bytes(4)
+    return False
 
 
 def _claim(connection: apsw.Connection, path: str) -> None:
@@ -178,7 +276,7 @@ def _claim(connection: apsw.Connection, path: str) -> None:
     refuse_newer(connection.pragma("user_version"), path)
 
 
-def _retry_while_busy(action: Callable[[], None], timeout_s: float) -> None:
+def retry_while_busy(action: Callable[[], None], timeout_s: float) -> None:
     """Repeat what SQLite refuses at once, without waiting, while another process sets up the same file."""
     deadline = time.monotonic() + timeout_s
     while True:

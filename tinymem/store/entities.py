@@ -8,8 +8,6 @@ normalised name is its identity, and it goes with the last memory that names it.
 from __future__ import annotations
 
 import json
-import re
-import unicodedata
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -17,9 +15,8 @@ import apsw
 
 from tinymem.store.filter_sql import Where
 from tinymem.store.rows import parse_vector, render_vector
-from tinymem.types import Record, Scope, Triple, Vector
+from tinymem.types import Record, Scope, Triple, Vector, entity_key
 
-_ARTICLE = re.compile(r"^(the|a|an)\s+(?=\S)")
 _INSERT = (
     "INSERT INTO entity(owner, key, name, vector) VALUES (?, ?, ?, ?) "
     "ON CONFLICT(owner, key) DO UPDATE SET vector = coalesce(entity.vector, excluded.vector) RETURNING rowid"
@@ -47,16 +44,6 @@ class Entity:
 
     name: str
     memories: int
-
-
-def entity_key(name: str) -> str:
-    """Return what two spellings of one name have in common.
-
-    >>> entity_key("  The Café  Rouge.") == entity_key("café rouge")
-    True
-    """
-    folded = " ".join(unicodedata.normalize("NFKC", name).casefold().split())
-    return _ARTICLE.sub("", folded.strip(" .,;:!?\"'()")) or folded
 
 
 def owner_of(scope: Scope) -> str:

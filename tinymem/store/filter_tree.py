@@ -13,8 +13,9 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from tinymem.errors import ValidationError
+from tinymem.errors import ValidationError, shown
 from tinymem.store.filter_values import (
+    MAX_JSON_DEPTH,
     Period,
     parse_flag,
     parse_json,
@@ -23,8 +24,14 @@ from tinymem.store.filter_values import (
     parse_string,
 )
 
-MAX_DEPTH = 32
+MAX_DEPTH = 64
 """Levels of AND, OR, NOT and nested dicts; SQLite's own limit is on expressions 1,000 deep."""
+
+MAX_VALUES = 200_000
+"""Values in all lists and dicts of a filter together."""
+
+LONGEST_PLACE = 120
+"""Characters of the place in a filter that an error names."""
 
 Kind = Literal["id", "time", "day", "flag", "categories", "words", "metadata"]
 
@@ -118,7 +125,7 @@ COLUMNS: Mapping[str, Field] = {
     "expiration_date": Field("expiration_date", "day"),
     "event_date": Field("event_date", "day"),
     "event_end": Field("event_end", "day"),
-    "archived": Field("archived", "flag"),
+    "is_archived": Field("archived", "flag"),  # mem0's guides keep `archived` in metadata and filter by it
     "immutable": Field("immutable", "flag"),
     "categories": Field("categories", "categories"),
     "keywords": Field("text", "words"),
@@ -149,7 +156,21 @@ def parse_filter(filters: Mapping[str, Any]) -> Node:
         ValidationError: something in it is not in the language; the message names the field, the
             operator and what is allowed.
     """
+    _check_amount(filters)
     return _parse_group(filters, "", 0)
+
+
+def _check_amount(filters: object) -> None:
+    """Refuse a filter with more values than anybody compares with, before each of them is parsed."""
+    amount, waiting = 0, [(filters, 0)]
+    while waiting:
+        each, depth = waiting.pop()
+        if not isinstance(each, (Mapping, list, tuple, set, frozenset)) or depth > MAX_DEPTH + MAX_JSON_DEPTH:
+            continue
+        amount += len(each)
+        if amount > MAX_VALUES:
+            raise ValidationError(f"the filter holds more than {MAX_VALUES} values: ask in parts")
+        waiting += [(one, depth + 1) for one in (each.values() if isinstance(each, Mapping) else each)]
 
 
 def _parse_group(filters: object, at: str, depth: int) -> Node:
@@ -161,7 +182,7 @@ def _parse_siblings(filters: object, at: str, depth: int) -> list[Node]:
     if not isinstance(filters, Mapping):
         raise ValidationError(
             f"filter {at or 'itself'} must be a dict such as {{'user_id': 'maya'}}, "
-            f"got {type(filters).__name__}: {filters!r:.80}"
+            f"got {type(filters).__name__}: {shown(filters)}"
         )
     _check_depth(at, depth)
     return [_parse_sibling(key, value, at, depth + 1) for key, value in filters.items()]
@@ -169,8 +190,8 @@ def _parse_siblings(filters: object, at: str, depth: int) -> list[Node]:
 
 def _parse_sibling(key: object, value: object, at: str, depth: int) -> Node:
     if not isinstance(key, str):
-        raise ValidationError(f"filter {at or 'itself'}: keys must be strings, got {key!r:.80}")
-    at = f"{at}.{key}" if at else key
+        raise ValidationError(f"filter {at or 'itself'}: keys must be strings, got {shown(key)}")
+    at = _place(at, key)
     if key in _LOGIC:
         return _parse_logic(key, value, at, depth)
     _check_logic_spelling(key, value, at)
@@ -189,7 +210,7 @@ def _parse_logic(word: str, value: object, at: str, depth: int) -> Node:
             return Not(_all_of(children)) if children else AllOf(())
         return _any_of(children) if word == "OR" else _all_of(children)
     if not isinstance(value, (list, tuple)):
-        raise ValidationError(f"filter {at} needs a list of filters or a dict, got {value!r:.80}")
+        raise ValidationError(f"filter {at} needs a list of filters or a dict, got {shown(value)}")
     children = [_parse_group(item, f"{at}[{index}]", depth) for index, item in enumerate(value)]
     if word == "AND":
         return _all_of(children)
@@ -222,14 +243,14 @@ def _parse_operator(field: Field, operator: object, operand: Any, at: str) -> No
         known = "does not apply here" if operator in OPERATORS else "is unknown"
         nested = " (a nested key is written under 'metadata')" if field.kind == "metadata" else ""
         raise ValidationError(
-            f"filter {at}: operator {operator!r} {known}; allowed: {', '.join(allowed)}{nested}"
+            f"filter {at}: operator {shown(operator)} {known}; allowed: {', '.join(allowed)}{nested}"
         )
     at = f"{at}.{operator}"
     if operator in ("eq", "ne"):
         node = _equal(field, [operand], at)
     elif operator in ("in", "nin"):
         if not isinstance(operand, (list, tuple, set, frozenset)):
-            raise ValidationError(f"filter {at} needs a list, got {type(operand).__name__}: {operand!r:.80}")
+            raise ValidationError(f"filter {at} needs a list, got {type(operand).__name__}: {shown(operand)}")
         node = _equal(field, operand, at)
     elif operator in _CONTAINS:
         return _contains(field, operand, operator == "icontains", at)
@@ -283,7 +304,7 @@ def _parse_metadata(path: tuple[str, ...], value: object, at: str, depth: int) -
     _check_depth(at, depth)
     field = Field("metadata", "metadata", path)
     if not path and not isinstance(value, Mapping) and value not in ("*", None):
-        raise ValidationError(f"filter {at} needs a dict of keys, '*' or None, got {value!r:.80}")
+        raise ValidationError(f"filter {at} needs a dict of keys, '*' or None, got {shown(value)}")
     if not isinstance(value, Mapping) or not value:
         return _parse_condition(field, value, at)
     operators = [key for key in value if key in OPERATORS]
@@ -297,9 +318,16 @@ def _parse_metadata(path: tuple[str, ...], value: object, at: str, depth: int) -
     children = []
     for key, inner in value.items():
         parse_string(key, at)
-        _check_logic_spelling(key, inner, f"{at}.{key}")
-        children.append(_parse_metadata((*path, key), inner, f"{at}.{key}", depth + 1))
+        place = _place(at, key)
+        _check_logic_spelling(key, inner, place)
+        children.append(_parse_metadata((*path, key), inner, place, depth + 1))
     return _all_of(children)
+
+
+def _place(at: str, key: str) -> str:
+    """Return where a key stands, for an error; of a long way its two ends."""
+    place = f"{at}.{key}" if at else key
+    return place if len(place) <= LONGEST_PLACE else f"{place[:60]}...{place[-57:]}"
 
 
 def _check_depth(at: str, depth: int) -> None:

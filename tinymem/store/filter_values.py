@@ -16,9 +16,10 @@ from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta, timezone
 from typing import Any
 
-from tinymem.errors import ValidationError
+from tinymem.errors import ValidationError, shown
 from tinymem.types import render_time
 
+LONGEST_VALUE = 100_000  # characters
 MAX_JSON_DEPTH = 50
 MAX_INTEGER_BITS = 10_000  # Python refuses to read integers of more than 4,300 digits
 
@@ -47,18 +48,22 @@ class Period:
 def parse_string(value: object, at: str) -> str:
     """Return a string that UTF-8 can hold; anything else is refused."""
     if not isinstance(value, str):
-        raise ValidationError(f"filter {at} needs a string, got {type(value).__name__}: {value!r:.80}")
+        raise ValidationError(f"filter {at} needs a string, got {type(value).__name__}: {shown(value)}")
+    if len(value) > LONGEST_VALUE:
+        raise ValidationError(
+            f"filter {at} has {len(value)} characters, at most {LONGEST_VALUE} are taken: no memory is longer"
+        )
     try:
         value.encode("utf-8")
     except UnicodeEncodeError as problem:
-        raise ValidationError(f"filter {at} must be valid Unicode text, got {value!r:.80}") from problem
+        raise ValidationError(f"filter {at} must be valid Unicode text, got {shown(value)}") from problem
     return str(value)
 
 
 def parse_flag(value: object, at: str) -> str:
     """Return "1" for True and "0" for False; anything else is refused."""
     if not isinstance(value, bool):
-        raise ValidationError(f"filter {at} needs True or False, got {type(value).__name__}: {value!r:.80}")
+        raise ValidationError(f"filter {at} needs True or False, got {type(value).__name__}: {shown(value)}")
     return "1" if value else "0"
 
 
@@ -82,7 +87,7 @@ def parse_period(value: object, at: str) -> Period:
         return Period(first, last)
     raise ValidationError(
         f"filter {at} needs a date, a datetime or an ISO 8601 string such as '2024-07-01' or "
-        f"'2024-07-01T12:30:00Z', got {type(value).__name__}: {value!r:.80}"
+        f"'2024-07-01T12:30:00Z', got {type(value).__name__}: {shown(value)}"
     )
 
 
@@ -104,7 +109,7 @@ def _read_iso(text: str, at: str) -> date | datetime:
         )
         return datetime.combine(day, clock)
     except ValueError as problem:
-        raise ValidationError(f"filter {at}: {text!r:.80} is not an ISO 8601 time: {problem}") from problem
+        raise ValidationError(f"filter {at}: {shown(text)} is not an ISO 8601 time: {problem}") from problem
 
 
 def _read_zone(text: str | None) -> timezone:
@@ -126,7 +131,7 @@ def parse_number_or_string(value: object, at: str) -> str:
     """Return the canonical JSON text of a value that has an order: a number or a string."""
     if isinstance(value, bool) or not isinstance(value, (int, float, str)):
         raise ValidationError(
-            f"filter {at} needs a number or a string, got {type(value).__name__}: {value!r:.80}"
+            f"filter {at} needs a number or a string, got {type(value).__name__}: {shown(value)}"
         )
     return parse_json(value, at)
 
@@ -149,13 +154,13 @@ def _copy_json(value: object, at: str, depth: int) -> Any:
         return {parse_string(key, at): _copy_json(item, at, depth + 1) for key, item in value.items()}
     raise ValidationError(
         f"filter {at} needs what JSON can hold (string, finite number, bool, list or dict), "
-        f"got {type(value).__name__}: {_shown(value)}"
+        f"got {type(value).__name__}: {_rendered(value)}"
     )
 
 
-def _shown(value: object) -> str:
+def _rendered(value: object) -> str:
     """Render a refused value, short; an integer may be too long even to print."""
-    return f"{value.bit_length()} bits" if isinstance(value, int) else f"{value!r:.80}"
+    return f"{value.bit_length()} bits" if isinstance(value, int) else shown(value)
 
 
 def canonical(value: Any) -> str:

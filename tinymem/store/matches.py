@@ -14,11 +14,14 @@ from tinymem.store.keywords import match_query
 MAX_POSTINGS = 20_000
 """How many (word, memory) pairs one query may score; beyond, its commonest words are left out."""
 
+AROUND_WEIGHT = 0.3
+"""What a word around a message counts, against one in it. Source: scripts/bench/recall."""
+
 _COUNT = "SELECT count(*) FROM memory_fts WHERE memory_fts MATCH ?"
 
 # CROSS JOIN fixes the order: words first, then the condition. bm25() is negative, lower is better.
 _SEARCH = """
-    SELECT f.rowid, -bm25(memory_fts) AS score
+    SELECT f.rowid, -bm25(memory_fts, 1.0, {around}) AS score
     FROM memory_fts f {join} WHERE memory_fts MATCH ? AND {condition}
     ORDER BY score DESC, f.rowid LIMIT ?
 """
@@ -33,7 +36,7 @@ def find_matches(
         return []
     expression = _affordable(connection, expression)
     join = "" if where == EVERYTHING else "CROSS JOIN memory m ON m.rowid = f.rowid"
-    sql = _SEARCH.format(join=join, condition=f"({where.sql})")
+    sql = _SEARCH.format(around=AROUND_WEIGHT, join=join, condition=f"({where.sql})")
     found = connection.execute(sql, (expression, *where.params, limit))
     return [(int(rowid), float(score)) for rowid, score in found]
 

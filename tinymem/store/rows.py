@@ -7,7 +7,8 @@ of its keys. Nothing here touches a connection.
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from datetime import date, datetime, timezone
 from typing import Any
 
@@ -21,11 +22,12 @@ SCOPE_COLUMNS = ("user_id", "agent_id", "run_id", "app_id")
 COLUMNS = (
     *("id", "text", "hash", *SCOPE_COLUMNS, "actor_id", "role", "memory_type", "metadata"),
     *("created_at", "updated_at", "expiration_date", "immutable"),
-    *("archived", "event_date", "event_end", "event_precision", "relations"),
+    *("archived", "event_date", "event_end", "event_precision", "relations", "follows"),
 )
 """The columns of table `memory` after its rowid, in the order of `row_values`."""
 
-_UNSET = {"archived": 0, "event_date": None, "event_end": None, "event_precision": None, "relations": "[]"}
+_UNSET: dict[str, Any] = dict.fromkeys(("event_date", "event_end", "event_precision", "follows"))
+_UNSET |= {"archived": 0, "relations": "[]"}
 """What the columns of later schemas hold where nothing was said; past memories are written without them."""
 
 RECORD_SQL = (
@@ -59,6 +61,7 @@ def row_values(record: Record) -> tuple[Any, ...]:
         int(record.archived),
         *event_values(record.event),
         render_relations(record.relations),
+        record.follows,
     )
 
 
@@ -68,8 +71,10 @@ def parse_row(row: Sequence[Any]) -> Record:
     Raises:
         CorruptError: The row holds what tinymem never writes.
     """
-    _, id_, text, _, user, agent, run, app, actor, role, kind, metadata = row[:12]
+    _, id_, text, hash_, user, agent, run, app, actor, role, kind, metadata = row[:12]
     try:
+        if text_hash(text) != hash_:
+            raise ValueError("its text is not the one that was stored")
         return Record(
             id=id_,
             text=text,
@@ -77,7 +82,7 @@ def parse_row(row: Sequence[Any]) -> Record:
             created_at=parse_time(row[12]),
             updated_at=parse_time(row[13]),
             metadata=json.loads(metadata) if metadata != "{}" else {},
-            categories=tuple(json.loads(row[21])) if row[21] != "[]" else (),
+            categories=tuple(json.loads(row[22])) if row[22] != "[]" else (),
             actor_id=actor,
             role=role,
             memory_type=kind,
@@ -86,8 +91,9 @@ def parse_row(row: Sequence[Any]) -> Record:
             archived=bool(row[16]),
             event=parse_event(*row[17:20]),
             relations=tuple(Triple(*triple) for triple in json.loads(row[20])) if row[20] != "[]" else (),
+            follows=row[21],
         )
-    except (ValueError, TypeError) as error:
+    except (ValueError, TypeError, AttributeError) as error:
         raise CorruptError(f"memory {id_!r} can not be read ({error}); run check()") from error
 
 
@@ -113,13 +119,33 @@ def parse_record(text: str | None) -> Record | None:
     """
     if text is None:
         return None
-    try:
+    values, categories = parse_values(text)
+    return parse_row([None, *values, json.dumps(categories)])
+
+
+def parse_values(text: str) -> tuple[list[Any], list[str]]:
+    """Return the values of `COLUMNS`, and the categories, as `render_record` wrote them.
+
+    Raises:
+        CorruptError: The text is something else.
+    """
+    with readable("a past memory"):
         fields = {**_UNSET, **json.loads(text)}
-        row = [None, *(fields[name] for name in COLUMNS), json.dumps(fields["categories"])]
-        row[11] = json.dumps(fields["metadata"])
+        fields["metadata"] = json.dumps(fields["metadata"], ensure_ascii=False, separators=(",", ":"))
+        return [fields[name] for name in COLUMNS], fields["categories"]
+
+
+@contextmanager
+def readable(what: str) -> Iterator[None]:
+    """Call it damage when what is stored can not be read as tinymem writes it.
+
+    Raises:
+        CorruptError: It can not.
+    """
+    try:
+        yield
     except (ValueError, TypeError, KeyError) as error:
-        raise CorruptError(f"a past memory can not be read ({error!r}); run check()") from error
-    return parse_row(row)
+        raise CorruptError(f"{what} can not be read ({error!r}); run check()") from error
 
 
 def render_metadata(metadata: dict[str, Any]) -> str:

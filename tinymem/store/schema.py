@@ -12,6 +12,7 @@ from collections.abc import Callable
 import apsw
 
 from tinymem.errors import SchemaError
+from tinymem.store.keywords import index_text
 from tinymem.store.transaction import transaction
 
 APPLICATION_ID = 0x74696E79
@@ -19,6 +20,14 @@ APPLICATION_ID = 0x74696E79
 
 TOKENIZER = "porter unicode61 remove_diacritics 2"
 """How FTS5 reads what `keywords.index_text` gives it: English endings stemmed."""
+
+# Contentless: the text stands in `memory` already; keywords.index_text decides what is indexed.
+KEYWORDS_SQL = f"""
+    CREATE VIRTUAL TABLE memory_fts USING fts5(
+        text, context, content='', contentless_delete=1, tokenize='{TOKENIZER}'
+    )
+    """
+"""The DDL of the keyword index: a memory's text, and what was said around it (see `context`)."""
 
 _TABLES = (
     """
@@ -49,7 +58,6 @@ _TABLES = (
         PRIMARY KEY (memory_rowid, category)
     ) STRICT, WITHOUT ROWID
     """,
-    # Contentless: the text stands in `memory` already; keywords.index_text decides what is indexed.
     f"""
     CREATE VIRTUAL TABLE memory_fts USING fts5(
         text, content='', contentless_delete=1, tokenize='{TOKENIZER}'
@@ -121,7 +129,10 @@ _SECOND = (
     "ALTER TABLE memory ADD COLUMN event_end TEXT",
     "ALTER TABLE memory ADD COLUMN event_precision TEXT",
     "ALTER TABLE memory ADD COLUMN relations TEXT NOT NULL DEFAULT '[]'",
+    "ALTER TABLE memory ADD COLUMN follows TEXT",
     "CREATE INDEX memory_by_event ON memory(event_date) WHERE event_date IS NOT NULL",
+    "CREATE INDEX memory_by_follows ON memory(follows) WHERE follows IS NOT NULL",
+    "CREATE INDEX memory_by_actor ON memory(actor_id COLLATE NOCASE) WHERE actor_id IS NOT NULL",
     # `key` is the normalised name; `owner` says whose entity it is, so that no two users share one.
     """
     CREATE TABLE entity(
@@ -155,7 +166,7 @@ _SECOND = (
 
 
 def m002_graph_and_events(connection: apsw.Connection) -> None:
-    """Add what is archived, when facts happen, entities with their relations, and feedback."""
+    """Add what is archived, when facts happen, what was said around them, the graph, and feedback."""
     for statement in _SECOND:
         connection.execute(statement)
     for name in ("user", "agent", "run", "app"):
@@ -166,6 +177,15 @@ def m002_graph_and_events(connection: apsw.Connection) -> None:
         )
     connection.execute("DROP INDEX memory_by_age")
     connection.execute("CREATE INDEX memory_by_age ON memory(created_at, expiration_date, archived)")
+    connection.execute("DROP TABLE memory_fts")
+    connection.execute(KEYWORDS_SQL)
+    connection.executemany(
+        "INSERT INTO memory_fts(rowid, text, context) VALUES (?, ?, '')",
+        [
+            (rowid, index_text(str(text)))
+            for rowid, text in connection.execute("SELECT rowid, text FROM memory").fetchall()
+        ],
+    )
 
 
 MIGRATIONS: tuple[Callable[[apsw.Connection], None], ...] = (m001_first, m002_graph_and_events)
@@ -203,8 +223,10 @@ def refuse_newer(version: int, path: str) -> None:
         )
 
 
-def migrate(connection: apsw.Connection) -> None:
+def migrate(connection: apsw.Connection, keep: Callable[[int], None] = lambda version: None) -> None:
     """Bring an opened file to the present schema; a file that has it is not written to.
+
+    `keep` is told the version of an older file before its first step, when nobody else can write any more.
 
     Raises:
         SchemaError: The file was written by a newer tinymem.
@@ -214,6 +236,8 @@ def migrate(connection: apsw.Connection) -> None:
     with transaction(connection, "IMMEDIATE"):
         version = connection.pragma("user_version")  # another process may have been faster
         refuse_newer(version, connection.filename)
+        if 0 < version < SCHEMA_VERSION:
+            keep(version)
         for step in MIGRATIONS[version:]:
             step(connection)
         connection.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")

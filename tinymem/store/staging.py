@@ -29,6 +29,12 @@ _PENDING = """
     ) WHERE hash NOT IN (SELECT hash FROM staged_vector) ORDER BY length(text)
 """
 
+# What was erased while it was embedded is not written down again.
+_WANTED = """
+    SELECT value FROM json_each(?) WHERE value IN (SELECT hash FROM memory)
+    OR value IN (SELECT before ->> 'hash' FROM changes WHERE vector_before IS NOT NULL)
+"""
+
 
 def begin(connection: apsw.Connection, embedder: Mapping[str, Any]) -> None:
     """Start, or go on, collecting vectors of an embedder; another one's that were not finished go.
@@ -66,9 +72,10 @@ def keep(
         check_vector(row, int(embedder["dimension"]))
     if not _is_current(connection, embedder):
         return  # another process with the same embedder has just finished
+    wanted = {hash_ for (hash_,) in connection.execute(_WANTED, (json.dumps(list(hashes)),))}
     connection.executemany(
         "INSERT OR REPLACE INTO staged_vector(hash, vector) VALUES (?, ?)",
-        [(hash_, render_vector(row)) for hash_, row in zip(hashes, rows, strict=True)],
+        [(hash_, render_vector(row)) for hash_, row in zip(hashes, rows, strict=True) if hash_ in wanted],
     )
 
 
@@ -92,6 +99,7 @@ def swap(connection: apsw.Connection, embedder: Mapping[str, Any]) -> bool:
         "UPDATE changes SET vector_before = (SELECT s.vector FROM staged_vector s "
         "WHERE s.hash = before ->> 'hash') WHERE vector_before IS NOT NULL"
     )
+    connection.execute("UPDATE entity SET vector = NULL")  # it was of the old space; names go on without
     connection.execute("DELETE FROM identity WHERE key = 'embedder'")
     connection.execute("UPDATE identity SET key = 'embedder' WHERE key = 'staged_embedder'")
     discard(connection)

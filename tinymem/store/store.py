@@ -8,29 +8,41 @@ here knows a model: vectors come in as arrays, texts as they are.
 from __future__ import annotations
 
 import json
-import os
-import threading
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Generator, Mapping, Sequence
+from contextlib import suppress
+from datetime import datetime
 from typing import Any, Literal
 
 import apsw
 
-from tinymem.errors import StoreError
-from tinymem.store import care, staging, timeline, writing
-from tinymem.store.connect import connect, disconnect, mapped_errors
+from tinymem.store import care, entities, ledger, staging, timeline, transfer, writing
+from tinymem.store.copies import shrink
+from tinymem.store.erasing import Erasing
 from tinymem.store.filters import Where
+from tinymem.store.lines import Dump, Line
+from tinymem.store.log import Log
 from tinymem.store.matches import find_matches
+from tinymem.store.mending import Mending
+from tinymem.store.neighbours import Neighbours
+from tinymem.store.opening import OpenFile
+from tinymem.store.past import Past
+from tinymem.store.rekeying import Rekeying
 from tinymem.store.rows import RECORD_SQL, parse_row, parse_vector
-from tinymem.store.schema import migrate
-from tinymem.store.transaction import transaction
-from tinymem.store.vectors import VectorIndex, load_embedder
-from tinymem.types import Commit, HistoryEntry, Message, Record, Vector
+from tinymem.store.undoing import Undoing
+from tinymem.store.vectors import load_embedder
+from tinymem.types import Commit, HistoryEntry, Message, Record, Scope, Vector
 
 _VECTOR_OF = """
     SELECT embedding FROM memory_vec WHERE rowid = (SELECT m.rowid FROM memory m WHERE m.id = ?)
 """
-_COUNTED = {"memories": "memory", "commits": "commits", "changes": "changes", "messages": "messages"}
+_COUNTED = {
+    "memories": "memory",
+    "commits": "commits",
+    "changes": "changes",
+    "messages": "messages",
+    "entities": "entity",
+    "feedback": "feedback",
+}
 _COUNT_VECTORS = "SELECT count(*) FROM memory_vec"
 _ORDERS = {
     "newest": "ORDER BY m.created_at DESC, m.rowid DESC",
@@ -38,73 +50,27 @@ _ORDERS = {
 }
 
 
-class Store:
+class Store(Neighbours, Erasing, Mending, Past, Undoing, Log, Rekeying, OpenFile):
     """One tinymem file. Open it once per process and share it between threads; close it in the end.
 
-    `path` is the file's path, created if it is missing or empty, or `:memory:`; `busy_timeout_s` is how
-    many seconds a call waits for another process that is writing.
+    `path` is the file's path, created if it is missing or empty, or `:memory:`; `key` is a passphrase or 32
+    bytes that encrypt it; `busy_timeout_s` is how many seconds a call waits for another process that is
+    writing; `quota` is how much it may hold.
 
     Raises:
+        ConfigError: The key can not be one, or this SQLite can not encrypt.
         NotADatabaseError: The path holds something else; it was left untouched.
+        AuthenticationError: The key is missing or another one's, or the file is not encrypted.
         SchemaError: The file was written by a newer tinymem; it was left untouched.
         CorruptError: The file is ours and damaged.
         BusyError: Another process kept it locked while it had to be set up.
         StoreError: It can not be opened: the message says why.
     """
 
-    def __init__(self, path: str, *, busy_timeout_s: float = 5.0) -> None:
-        self.path = os.fspath(path)
-        self._lock = threading.RLock()
-        self._process = os.getpid()
-        self._vectors = VectorIndex()
-        self._connection: apsw.Connection | None = connect(self.path, busy_timeout_s=busy_timeout_s)
-        try:
-            with self._open() as connection:
-                migrate(connection)
-        except BaseException:
-            self.close()
-            raise
-
-    @contextmanager
-    def _open(self) -> Iterator[apsw.Connection]:
-        """Hold the lock and give the connection, with SQLite's errors mapped."""
-        if os.getpid() != self._process:
-            raise StoreError(
-                f"{self.path} was opened before this process was forked; open it anew in each process"
-            )
-        with self._lock, mapped_errors(self.path):
-            if self._connection is None:
-                raise StoreError(f"{self.path} was closed; open it again")
-            yield self._connection
-
-    @contextmanager
-    def _reading(self) -> Iterator[apsw.Connection]:
-        """Give the connection inside a read transaction, the caller's if there is one."""
-        with self._open() as connection:
-            if connection.in_transaction:
-                yield connection
-            else:
-                with transaction(connection, "DEFERRED"):
-                    yield connection
-
-    @contextmanager
-    def _writing(self) -> Iterator[apsw.Connection]:
-        with self._open() as connection:
-            if connection.in_transaction:
-                raise StoreError("nothing can be written inside snapshot(); leave it first")
-            with transaction(connection, "IMMEDIATE"):
-                yield connection
-
-    @contextmanager
-    def snapshot(self) -> Iterator[None]:
-        """Let several reads see one state of the file; other threads of this process wait meanwhile."""
-        with self._reading():
-            yield
-
     def apply(
-        self, commit: Commit, *, keep_messages: bool = True, embedder: Mapping[str, Any] | None = None
+        self, *commits: Commit, keep_messages: bool = True, embedder: Mapping[str, Any] | None = None
     ) -> None:
-        """Write one Commit in one transaction: all of it or nothing.
+        """Write a Commit, or several in their order, in one transaction: all of it or nothing.
 
         `embedder` is the identity of what made the vectors; it is recorded with a file's first vector.
         An UPDATE without a vector keeps the one that stands if the text stays, and drops it if not.
@@ -114,12 +80,15 @@ class Store:
                 `unique`) text exists already, or the file's vectors were made by another embedder.
             ValidationError: A Change is malformed, or a Record can not be stored as it is.
             EmbeddingError: A vector is not a normalised float32 row of the embedder's dimension.
+            MemoryQuotaExceededError: The file would grow over its quota; what only deletes is never refused.
             BusyError: Another process kept the file locked for longer than the busy timeout.
             DiskFullError: No space is left.
         """
-        prepared = writing.prepare(commit, embedder)
-        with self._writing() as connection:
-            writing.write(connection, prepared, keep_messages=keep_messages)
+        prepared = [writing.prepare(commit, embedder) for commit in commits]
+        frees = all(change.event == "DELETE" for commit in commits for change in commit.changes)
+        with self._writing(frees=frees) as connection:
+            for each in prepared:
+                writing.write(connection, each, keep_messages=keep_messages)
 
     def identity(self) -> dict[str, Any]:
         """Return what the file says about its vectors: `{"embedder": {...}}`, empty while it has none."""
@@ -190,6 +159,12 @@ class Store:
         with self._reading() as connection:
             return find_matches(connection, query, where, limit)
 
+    def existing(self, memory_ids: Sequence[str]) -> set[str]:
+        """Return those of the ids that memories have."""
+        sql = "SELECT id FROM memory WHERE id IN (SELECT value FROM json_each(?))"
+        with self._open() as connection:
+            return {str(found) for (found,) in connection.execute(sql, (json.dumps(list(memory_ids)),))}
+
     def vector_of(self, memory_id: str) -> Vector | None:
         """Return a memory's vector, float32 (dimension,), None if it has none."""
         with self._reading() as connection:
@@ -208,10 +183,81 @@ class Store:
         with self._open() as connection:
             return timeline.load_messages(connection, commit_id)
 
-    def check(self) -> list[str]:
-        """Return what is wrong with the file, in plain words; empty when it is sound. Repairs nothing."""
+    def entities(self, where: Where, *, limit: int | None = None, offset: int = 0) -> list[entities.Entity]:
+        """Return what the memories that meet a condition name, most often named first."""
+        with self._open() as connection:
+            return entities.load_entities(connection, where, limit, offset)
+
+    def entity_names(self, scope: Scope) -> dict[str, Vector | None]:
+        """Return the names of the entities of a scope's owner, with their vectors as far as known."""
+        with self._open() as connection:
+            return entities.load_names(connection, scope)
+
+    def naming(self, names: Sequence[str], where: Where, limit: int) -> list[tuple[int, int]]:
+        """Return (rowid, how many) of memories that name any of these entities, most of them first."""
+        with self._open() as connection:
+            return entities.find_naming(connection, names, where, limit)
+
+    def owners(self, where: Where) -> list[ledger.Owner]:
+        """Return whose memories meet a condition."""
         with self._reading() as connection:
-            return care.find_problems(connection)
+            return ledger.load_owners(connection, where)
+
+    def settings(self) -> dict[str, Any]:
+        """Return the file's own settings."""
+        with self._open() as connection:
+            return ledger.load_settings(connection)
+
+    def change_settings(self, changed: Mapping[str, Any]) -> dict[str, Any]:
+        """Change some of the file's own settings, None takes one back, and return all."""
+        with self._writing() as connection:
+            settings = {**ledger.load_settings(connection), **changed}
+            kept = {name: value for name, value in settings.items() if value is not None}
+            ledger.keep_settings(connection, kept)
+        return kept
+
+    def add_feedback(self, memory_id: str, verdict: str | None, reason: str | None, at: datetime) -> None:
+        """Keep one verdict on a memory; None takes back all that was said of it.
+
+        Raises:
+            MemoryNotFoundError: No memory has this id.
+        """
+        with self._writing() as connection:
+            ledger.add_feedback(connection, memory_id, verdict, reason, at)
+
+    def feedback(self, memory_id: str) -> list[tuple[str, str | None, str]]:
+        """Return (verdict, reason, time) of all feedback on a memory, oldest first."""
+        with self._open() as connection:
+            return ledger.load_feedback(connection, memory_id)
+
+    def dump(self, condition: Where) -> Generator[Line, None, None]:
+        """Yield what concerns the memories that meet a condition as lines, a header first.
+
+        A selection has no settings; only `EVERYTHING` has the past of memories that were deleted.
+
+        Raises:
+            CorruptError: Something that is stored can not be read.
+        """
+        with self._reading() as connection:
+            yield from transfer.read_lines(connection, condition)
+
+    def restore(self, dump: Dump, made: transfer.Made, *, keep_messages: bool) -> transfer.Restored:
+        """Write what a dump says and the file does not hold, in one transaction: all of it or nothing.
+
+        Raises:
+            ValidationError: A line does not fit those before it, or lines are missing.
+            ConflictError: Ids stand for something else in this file; lists them.
+        """
+        with self._writing() as connection:
+            return transfer.restore_lines(connection, dump, made, keep_messages=keep_messages)
+
+    def check(self, embedder: Mapping[str, Any] | None = None) -> list[str]:
+        """Return what is wrong with the file, in plain words; empty when it is sound. Repairs nothing.
+
+        With an embedder whose vectors the file has, or could have, memories without one are a problem too.
+        """
+        with self._reading() as connection:
+            return care.find_problems(connection, embedder)
 
     def stats(self) -> dict[str, Any]:
         """Return how much the file holds, its size in bytes, its schema version and its embedder."""
@@ -271,17 +317,8 @@ class Store:
         Raises:
             BusyError: Another process kept the file locked for longer than the busy timeout.
         """
-        with self._writing() as connection:
+        with self._writing(frees=True) as connection:
             writing.erase_everything(connection)
         # While another process reads, the space is not given back to the disk but used again later.
         with self._open() as connection, suppress(apsw.BusyError):
-            connection.execute("VACUUM")
-
-    def close(self) -> None:
-        """Close the file; the last one to do so leaves a single file behind. Closing twice is fine."""
-        if os.getpid() != self._process:
-            return  # the connection is the parent's; closing it here would end the parent's locks
-        with self._lock, mapped_errors(self.path):
-            connection, self._connection = self._connection, None
-            if connection is not None:
-                disconnect(connection)
+            shrink(connection)

@@ -19,7 +19,7 @@ import apsw
 import numpy as np
 from numpy.typing import NDArray
 
-from tinymem.errors import EmbeddingError
+from tinymem.errors import CorruptError, EmbeddingError
 from tinymem.store.filters import EVERYTHING, Where
 from tinymem.store.resident import ResidentVectors, Rowids
 from tinymem.types import Vector
@@ -56,15 +56,30 @@ def check_vector(vector: Vector, dimension: int | None) -> None:
         raise EmbeddingError(f"a vector is {dtype} of shape {shape}; the embedder has to give float32 rows")
     if dimension is not None and len(vector) != dimension:
         raise EmbeddingError(f"a vector has {len(vector)} numbers, not {dimension}; check the embedder")
-    length = float(np.linalg.norm(vector))
+    length = length_of(vector)
     if not abs(length - 1) <= NORM_TOLERANCE:  # this way round NaN is refused as well
         raise EmbeddingError(f"a vector has length {length:.4g}; the embedder has to normalise its rows")
+
+
+def length_of(vector: Vector | bytes) -> float:
+    """Return the length of a vector, or of one as it is stored, however huge damage made its numbers."""
+    numbers = np.frombuffer(vector, dtype="<f4") if isinstance(vector, bytes) else vector
+    with np.errstate(all="ignore"):
+        return float(np.linalg.norm(numbers.astype(np.float64)))
 
 
 def load_embedder(connection: apsw.Connection) -> dict[str, Any] | None:
     """Return the identity of the embedder that wrote the file's vectors, None while it has none."""
     value = connection.execute("SELECT value FROM identity WHERE key = 'embedder'").get
     return None if value is None else dict(json.loads(value))
+
+
+def load_unembedded(connection: apsw.Connection) -> list[tuple[int, str, str]]:
+    """Return (rowid, hash, text) of every memory without a vector, by row."""
+    has_vectors = connection.execute("SELECT 1 FROM sqlite_schema WHERE name = 'memory_vec'").get
+    without = "WHERE rowid NOT IN (SELECT rowid FROM memory_vec)" if has_vectors else ""
+    rows = connection.execute(f"SELECT rowid, hash, text FROM memory {without} ORDER BY rowid")
+    return [(rowid, str(hash_), str(text)) for rowid, hash_, text in rows]
 
 
 class VectorIndex:
@@ -123,9 +138,9 @@ class VectorIndex:
         state = connection.execute(_STATE).fetchone()
         embedder, generation, seq = cast("tuple[str | None, str | None, int | None]", state)
         if (embedder, generation) != self._space:
-            self._space = (embedder, generation)
             self._dimension = None if embedder is None else int(json.loads(embedder)["dimension"])
             self._load(connection)
+            self._space = (embedder, generation)
         elif seq != self._seq:
             self._catch_up(connection)
         if seq != self._seq:
@@ -143,8 +158,10 @@ class VectorIndex:
             return
         count = connection.execute("SELECT count(*) FROM memory_vec").get
         if count <= self._limit:
-            self._resident = ResidentVectors(self._dimension, count)
-            self._resident.load(connection.execute("SELECT rowid, embedding FROM memory_vec"))
+            resident = ResidentVectors(self._dimension, count)
+            resident.load(connection.execute("SELECT rowid, embedding FROM memory_vec"))
+            _refuse_damaged(resident)
+            self._resident = resident
 
     def _catch_up(self, connection: apsw.Connection) -> None:
         """Read again the vectors of what has changed; load anew if that is most of them."""
@@ -205,6 +222,16 @@ class VectorIndex:
         found = connection.execute(sql, (vector.tobytes(), k, *(where.params if where != EVERYTHING else ())))
         rowids = np.sort(np.array([rowid for (rowid,) in found], dtype=np.int64))
         return _best(*_read_vectors(connection, rowids, len(vector)), vector, limit)
+
+
+def _refuse_damaged(resident: ResidentVectors) -> None:
+    """Refuse vectors that can not have been written, before anything is compared with them."""
+    with np.errstate(all="ignore"):  # damaged numbers may be as large as they like
+        lengths = np.sqrt(np.einsum("ij,ij->i", resident.matrix, resident.matrix))
+    wrong = np.flatnonzero(~(np.abs(lengths - 1) <= 2 * NORM_TOLERANCE))
+    if len(wrong):
+        row = resident.rowids[wrong[0]]
+        raise CorruptError(f"the vector of row {row} is not what was stored: repair() makes it anew")
 
 
 def _products(rows: Vector, vector: Vector) -> NDArray[np.float32]:

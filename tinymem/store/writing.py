@@ -15,6 +15,7 @@ from typing import Any
 import apsw
 
 from tinymem.errors import ConflictError, ValidationError
+from tinymem.store.context import follow_up
 from tinymem.store.entities import link, unlink
 from tinymem.store.keywords import index_text
 from tinymem.store.rows import (
@@ -41,10 +42,15 @@ _EMPTIED = (
     *("commits", "changes", "messages", "feedback"),
 )
 
-_INSERT_MEMORY = f"INSERT INTO memory({', '.join(COLUMNS)}) VALUES ({', '.join('?' * len(COLUMNS))})"
+# A memory that comes back takes the row it had, so that it stands between the same others as before.
+_INSERT_MEMORY = (
+    f"INSERT INTO memory(rowid, {', '.join(COLUMNS)}) VALUES ("
+    "(SELECT memory_rowid FROM changes WHERE memory_id = ? ORDER BY seq DESC LIMIT 1), "
+    f"{', '.join('?' * len(COLUMNS))})"
+)
 _UPDATE_MEMORY = f"UPDATE memory SET {', '.join(f'{name} = ?' for name in COLUMNS)} WHERE rowid = ?"
 _FIND_TWIN = "SELECT id FROM memory WHERE hash = ? AND " + " AND ".join(
-    f"{name} IS ?" for name in SCOPE_COLUMNS
+    f"{name} IS ?" for name in (*SCOPE_COLUMNS, "actor_id")
 )
 _INSERT_CHANGE = (
     "INSERT INTO changes(commit_seq, memory_id, memory_rowid, event, before, after, vector_before, evidence) "
@@ -186,6 +192,7 @@ def write(connection: apsw.Connection, prepared: PreparedCommit, *, keep_message
     for change in prepared.changes:
         rowid = _write_change(connection, commit_seq, change, vectors_stand)
         _keep_links(connection, rowid, change.change, prepared.names)
+    follow_up(connection, [change.change for change in prepared.changes])
 
 
 def _settle_identity(connection: apsw.Connection, prepared: PreparedCommit) -> bool:
@@ -258,7 +265,7 @@ def _refuse_twin(connection: apsw.Connection, prepared: PreparedChange) -> None:
     if connection.execute("SELECT 1 FROM memory WHERE id = ?", (memory_id,)).get is not None:
         raise ConflictError(f"memory {memory_id!r} exists already; ADD needs a new id")
     if prepared.change.unique:
-        twin = connection.execute(_FIND_TWIN, prepared.values[2:7]).get
+        twin = connection.execute(_FIND_TWIN, prepared.values[2:8]).get
         if twin is not None:
             raise ConflictError(
                 f"memory {twin!r} already says the same in this scope: {prepared.values[1]!r}"
@@ -288,7 +295,8 @@ def same_record(one: Record | None, other: Record | None) -> bool:
 
 def _insert_memory(connection: apsw.Connection, prepared: PreparedChange) -> int:
     assert prepared.change.after is not None, "an ADD has a Record after"
-    connection.execute(_INSERT_MEMORY, prepared.values)
+    assert prepared.values is not None, "an ADD has a Record after"
+    connection.execute(_INSERT_MEMORY, (prepared.change.memory_id, *prepared.values))
     rowid = connection.last_insert_rowid()
     connection.execute("INSERT INTO memory_fts(rowid, text) VALUES (?, ?)", (rowid, prepared.keywords))
     _insert_categories(connection, rowid, prepared.change.after)

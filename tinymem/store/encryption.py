@@ -1,0 +1,101 @@
+"""The key of an encrypted file, as SQLite takes it.
+
+The cipher is that of SQLite3 Multiple Ciphers (the extra `tinymem[encryption]`, which takes apsw's place):
+every page of the file, of its write-ahead log and of its journal is encrypted with ChaCha20 and authenticated
+with Poly1305, so that a page that somebody changed is damage, not another text. What SQLite sorts stays in
+memory. No cryptography is done here, and a key must never get into a message.
+"""
+
+from __future__ import annotations
+
+import apsw
+
+from tinymem.errors import ConfigError
+
+MAGIC = b"SQLite format 3\x00"
+"""How a plain database begins."""
+
+CIPHER = "chacha20"
+ROUNDS = 256_000
+"""Rounds of PBKDF2-HMAC-SHA256 that make a key of a passphrase: 0.1 s for us, and for whoever guesses."""
+
+KEY_BYTES = 32
+
+_INSTALL = (
+    'a key needs a SQLite that can encrypt: pip install "tinymem[encryption]" && pip install '
+    "--force-reinstall --no-deps apsw-sqlite3mc (the second because pip may put plain apsw over it)"
+)
+# What the cipher leaves readable of a header is bytes 16 to 23: the size of a page, the two format versions,
+# how many bytes of a page are the cipher's, and three constants. Source: https://sqlite.org/fileformat2.html
+_READABLE = slice(16, 24)
+_CIPHERS_BYTES = 32
+_CONSTANTS = b"\x40\x20\x20"
+
+
+def check_key(key: object, path: str) -> str | bytes | None:
+    """Return a key that can be used for a path, or None.
+
+    Raises:
+        ConfigError: It is no passphrase and no 32 bytes, there is no file, or this SQLite can not encrypt.
+    """
+    if key is None:
+        return None
+    if not isinstance(key, (str, bytes)):
+        raise ConfigError(f"key must be a passphrase or {KEY_BYTES} bytes, got a {type(key).__name__}")
+    if isinstance(key, bytes) and len(key) != KEY_BYTES:
+        raise ConfigError(
+            f"a key in bytes has {KEY_BYTES} of them, such as os.urandom({KEY_BYTES}), and this one has "
+            f"{len(key)}; give a passphrase as a str"
+        )
+    if isinstance(key, str) and not (key.strip() and _is_text(key)):
+        raise ConfigError("a passphrase must be text that is not blank")
+    if path == ":memory:":
+        raise ConfigError(
+            "':memory:' has no file that a key could encrypt; give a path, or leave out the key"
+        )
+    if not hasattr(apsw, "mc_version"):
+        raise ConfigError(_INSTALL)
+    return key
+
+
+def _is_text(key: str) -> bool:
+    try:
+        return bool(key.encode())
+    except UnicodeEncodeError:
+        return False
+
+
+def unlock(connection: apsw.Connection, key: str | bytes) -> None:
+    """Tell a connection its key, before anything is read; whether it fits, the first read tells."""
+    _choose_cipher(connection)
+    connection.pragma(*_pragma("", key))
+
+
+def relock(connection: apsw.Connection, key: str | bytes | None) -> None:
+    """Encrypt the file of a connection anew, None decrypts it; its journal must not be a write-ahead log."""
+    _choose_cipher(connection)
+    connection.pragma(*_pragma("re", "" if key is None else key))
+
+
+def is_encrypted(header: bytes) -> bool:
+    """Tell whether a file's first bytes are those of an encrypted database."""
+    readable = header[_READABLE]
+    page_size = int.from_bytes(readable[:2], "big")
+    return (
+        page_size.bit_count() == 1
+        and all(version in (1, 2) for version in readable[2:4])
+        and readable[4:] == bytes([_CIPHERS_BYTES]) + _CONSTANTS
+        and not header.startswith(MAGIC)
+    )
+
+
+def _choose_cipher(connection: apsw.Connection) -> None:
+    connection.pragma("cipher", CIPHER)
+    connection.pragma("kdf_iter", ROUNDS)
+
+
+def _pragma(prefix: str, key: str | bytes) -> tuple[str, str]:
+    """Return the pragma that takes a key: 32 bytes as they are, a passphrase as its UTF-8 in hexadecimal."""
+    if isinstance(key, bytes):
+        return f"{prefix}key", f"raw:{key.hex()}"
+    return f"hex{prefix}key", key.encode().hex()
