@@ -1,4 +1,4 @@
-"""What many tests share: tiny chat models, built once per session, and files that are checked in the end."""
+"""What all tests share: no network, tiny chat models, built once per session, and files that are checked."""
 
 from __future__ import annotations
 
@@ -8,10 +8,33 @@ from typing import Any
 
 import pytest
 
+from tests import network
 from tests.fakes import EveryMessage, SameBeginning
 from tests.gguf_builder import build_gguf
 from tinymem import Memory
 from tinymem.testing import FrozenClock, HashEmbedder, counting_ids
+
+network.forbid()
+
+
+def pytest_report_header() -> str:
+    return f"network: refused{', to child processes as well' if network.guard.reaches_children else ''}"
+
+
+@pytest.fixture(autouse=True)
+def no_network() -> Iterator[None]:
+    """Fail a test that tried to leave the machine, even if its code swallowed the refusal."""
+    network.guard.refused.clear()
+    yield
+    assert network.guard.refused == []
+
+
+@pytest.fixture
+def loopback() -> Iterator[None]:
+    """Allow the machine's own addresses, 127.0.0.1 and ::1, and no others."""
+    network.guard.loopback = True
+    yield
+    network.guard.loopback = network.ALWAYS_LOOPBACK
 
 
 @pytest.fixture(scope="session")

@@ -3,6 +3,7 @@
 import json
 from collections import UserDict
 from datetime import date, datetime, timedelta, timezone
+from enum import Enum
 from types import MappingProxyType
 
 import pytest
@@ -13,15 +14,21 @@ from tinymem.arguments import (
     LARGEST_COUNT,
     LONGEST_ID,
     LONGEST_TEXT,
+    narrowed,
+    parse_batch,
     parse_count,
     parse_expiration,
+    parse_feedback,
+    parse_fields,
     parse_flag,
     parse_id,
+    parse_id_filters,
+    parse_instructions,
     parse_limit,
     parse_memory_type,
     parse_metadata,
+    parse_names,
     parse_output_format,
-    parse_prompt,
     parse_scope,
     parse_text,
     parse_threshold,
@@ -94,7 +101,7 @@ for _ in range(60):
     "value",
     [
         *("text", 5, True, ["a"], [("a", 1)], {1: "a"}, {"a": {2: "b"}}, {"a": [{None: 1}]}),
-        *({"a": {1, 2}}, {"a": b"x"}, {"a": object()}, {"a": date(2026, 1, 1)}, {"a": 1 + 2j}),
+        *({"a": {1, 2}}, {"a": b"x"}, {"a": object()}, {"a": 1 + 2j}),
         *(
             {"a": float("nan")},
             {"a": [float("inf")]},
@@ -109,6 +116,40 @@ for _ in range(60):
 def test_metadata_that_json_would_change_is_refused(value):
     with pytest.raises(ValidationError, match="metadata"):
         parse_metadata(value)
+
+
+def test_dates_in_metadata_become_iso_text():
+    noon = datetime(2026, 1, 1, 12, tzinfo=UTC)
+    assert parse_metadata({"day": date(2026, 1, 1), "at": {"noon": [noon, noon.replace(tzinfo=None)]}}) == {
+        "day": "2026-01-01",
+        "at": {"noon": ["2026-01-01T12:00:00+00:00", "2026-01-01T12:00:00"]},
+    }
+
+
+@pytest.mark.parametrize(
+    ("value", "where"),
+    [
+        ({"a": {"b": {1}}}, r"metadata\.a\.b must .* set: \{1\}"),
+        ({"a": [0, float("nan")]}, r"metadata\.a\[1\] must .* float: nan"),
+        ({"a": {"b": {3: 1}}}, r"metadata\.a\.b keys must be strings .* int: 3"),
+        ({"x" * 10**5: {"b": {1}}}, "metadata.x"),
+        ({"a": 10**5000}, "metadata.a must"),
+    ],
+    ids=["set", "nan", "key", "long", "huge"],
+)
+def test_what_json_cannot_hold_is_named(value, where):
+    with pytest.raises(ValidationError, match=where) as caught:
+        parse_metadata(value)
+    assert len(str(caught.value)) < 400
+
+
+def test_ten_thousand_keys_and_plain_values_of_other_types_are_kept():
+    many = {f"key {number}": number for number in range(10_000)}
+    assert parse_metadata(many) == many
+    colour = Enum("Colour", {"RED": "red"}, type=str).RED
+    copy = parse_metadata({"colour": colour, "deep": UserDict(a=(1, 2))})
+    assert copy == {"colour": "red", "deep": {"a": [1, 2]}}
+    assert type(copy["colour"]) is str
 
 
 json_values = st.recursive(
@@ -218,16 +259,77 @@ def test_no_moment_is_refused(value):
     assert parse_timestamp(None) is None
 
 
-def test_memory_types_prompts_flags_and_formats():
+def test_instructions_have_two_names():
+    assert parse_instructions(None, None) is None
+    assert parse_instructions(" Only food. ", None) == parse_instructions(None, "Only food.") == "Only food."
+    assert parse_instructions("Only food.", "Only food.") == "Only food."
+    with pytest.raises(ValidationError, match="give one"):
+        parse_instructions("Only food.", "Only drinks.")
+    for wrong in ("", 5, ["Only food."]):
+        with pytest.raises(ValidationError, match="prompt"):
+            parse_instructions(wrong, None)
+        with pytest.raises(ValidationError, match="custom_instructions"):
+            parse_instructions(None, wrong)
+
+
+def test_names_and_fields_are_lists_of_texts_or_one():
+    assert parse_names("food", "categories") == parse_names({"food"}, "categories") == ["food"]
+    assert parse_names([], "categories") == []
+    assert parse_fields(None) is None
+    assert parse_fields(["score"]) == {"id", "memory", "score"}
+    for wrong in (5, {"food": 1}, [5], ["food", ""], None):
+        with pytest.raises(ValidationError, match="categories"):
+            parse_names(wrong, "categories")
+
+
+def test_what_is_asked_besides_the_filter_is_joined_to_it():
+    assert narrowed(None) is None
+    assert narrowed({"a": 1}) == {"a": 1}
+    asked = narrowed(
+        {"a": 1}, categories="food", metadata={"b": 2}, keywords=" tea ", created=("2026-01-01", None)
+    )
+    assert asked == {
+        "AND": [
+            {"categories": {"in": ["food"]}},
+            {"metadata": {"b": 2}},
+            {"keywords": "tea"},
+            {"created_at": {"gte": "2026-01-01"}},
+            {"a": 1},
+        ]
+    }
+
+
+def test_the_filters_of_an_add_say_whose_it_is_and_nothing_else():
+    assert parse_id_filters(None) == ()
+    assert parse_id_filters({"user_id": "u", "session_id": "s"}) == ("u", None, None, None, "s")
+    for wrong in (5, [], {"a": 1}, {"user_id": "u", "AND": []}):
+        with pytest.raises(ValidationError, match="the filters of add"):
+            parse_id_filters(wrong)
+
+
+def test_feedback_is_one_of_three_words():
+    assert parse_feedback(None, None) == (None, None)
+    assert parse_feedback("positive", " Right ") == ("POSITIVE", "Right")
+    for wrong in ("GOOD", 5, ""):
+        with pytest.raises(ValidationError, match="feedback must be one of"):
+            parse_feedback(wrong, None)
+
+
+def test_a_batch_is_read_by_id():
+    entry = {"memory_id": "a", "text": "x"}
+    assert parse_batch([entry, "b"], "batch") == {"a": entry, "b": {"memory_id": "b"}}
+    assert parse_batch(iter(["b"]), "batch") == {"b": {"memory_id": "b"}}
+    for wrong in ([], "a", {"memory_id": "a"}, 5, [5], [{}], ["a", "a"], [{"memory_id": ""}]):
+        with pytest.raises(ValidationError, match="batch"):
+            parse_batch(wrong, "batch")
+
+
+def test_memory_types_flags_and_formats():
     assert parse_memory_type(None) is None
     assert parse_memory_type("procedural_memory") == "procedural_memory"
     for wrong in ("", "semantic", "episodic", 1, ["procedural_memory"]):
         with pytest.raises(ValidationError, match="memory_type must be 'procedural_memory'"):
             parse_memory_type(wrong)
-    assert parse_prompt(None) is None
-    assert parse_prompt(" Only food. ") == "Only food."
-    with pytest.raises(ValidationError, match="prompt is empty"):
-        parse_prompt("")
     assert parse_flag(True, "infer") is True
     for wrong in (1, "false", None):
         with pytest.raises(ValidationError, match="infer must be True or False"):
@@ -238,7 +340,9 @@ def test_memory_types_prompts_flags_and_formats():
             parse_output_format(wrong)
 
 
-@pytest.mark.parametrize("huge", ["x" * 10**6, ["x"] * 10**6, {"k": "x" * 10**6}, b"x" * 10**6, 10**4000])
+@pytest.mark.parametrize(
+    "huge", ["x" * 10**6, ["x"] * 10**6, {"k": "x" * 10**6}, b"x" * 10**6, 10**4000, [10**5000]]
+)
 def test_a_message_never_repeats_a_huge_value(huge):
     assert len(show(huge)) < 200
     with pytest.raises(ValidationError) as caught:

@@ -1,7 +1,5 @@
 """Whatever is wrong with a call: an error of ours, in words, and not a byte written."""
 
-from datetime import datetime
-
 import pytest
 
 from tinymem import MemoryNotFoundError, TinymemError, ValidationError
@@ -21,6 +19,7 @@ def kept(memory):
     return memory
 
 
+HUGE = "x" * 10**6
 USER = {"role": "user", "content": "x"}
 
 BAD_ADDS = [
@@ -54,10 +53,7 @@ BAD_ADDS = [
         {"metadata": wrong}
         for wrong in ("a", 5, [("a", 1)], {1: 2}, {"a": {1}}, {"a": b"x"}, {"a": object()}, circle)
     ),
-    *(
-        {"metadata": {"a": wrong}}
-        for wrong in (float("nan"), float("inf"), datetime(2026, 1, 1), "\ud800", {None: 1})
-    ),
+    *({"metadata": {"a": wrong}} for wrong in (float("nan"), float("inf"), {1}, "\ud800", {None: 1})),
     *({"infer": wrong} for wrong in (None, 0, "no")),
     *({"memory_type": wrong} for wrong in ("", "semantic", 5)),
     *({"prompt": wrong} for wrong in ("", 5, "Only food")),
@@ -66,7 +62,20 @@ BAD_ADDS = [
     *({"immutable": wrong} for wrong in (None, 1, "yes")),
     *({"dry_run": wrong} for wrong in (None, 1)),
     *({"output_format": wrong} for wrong in ("v2", 1)),
-    *({"messages": "x" * 100_001, "infer": False}, {"memory_type": "procedural_memory"}),
+    {"messages": "x" * 100_001, "infer": False},
+    *({name: wrong} for name in ("includes", "excludes") for wrong in ("", [], [""], 5, [5], {"a": 1})),
+    *({"custom_categories": wrong} for wrong in ("pets", [], [5], [{}], [{"a": ""}], [{"a": 1}], {"a": "b"})),
+    *({"enable_graph": wrong} for wrong in ("yes", 1)),
+    *(
+        {"filters": wrong}
+        for wrong in ("ana", 5, [], {"a": 1}, {"user_id": 5}, {"AND": [{"user_id": "ana"}]})
+    ),
+    {"prompt": "a", "custom_instructions": "b"},
+    *({name: wrong} for name in ("includes", "excludes") for wrong in ({HUGE: 1}, [[HUGE]])),
+    *(
+        {"custom_categories": wrong}
+        for wrong in (HUGE, [HUGE], [{HUGE: ""}], [{HUGE: "a", HUGE.upper(): "b"}])
+    ),
 ]
 BAD_UPDATES = [
     *({}, {"data": 5}, {"data": ""}, {"text": " "}, {"text": 5}, {"text": "a\x00"}, {"text": "x" * 100_001}),
@@ -113,7 +122,20 @@ BAD_READS = [
         {"user_id": 5},
         {"output_format": "v9"},
         {"show_expired": "yes"},
+        {"show_archived": 1},
+        {"enable_graph": "yes"},
     ),
+    *({"fields": wrong} for wrong in (5, "", [5], {"memory": 1})),
+    *({"categories": wrong} for wrong in (5, "", [5], {"a": 1})),
+    *({"metadata": wrong} for wrong in (5, "a", ["a"], {"a": {"gt": 1, "b": 2}})),
+]
+BAD_LISTINGS = [
+    *({"keywords": wrong} for wrong in ("", 5, ["tea"])),
+    *({name: wrong} for name in ("start_date", "end_date") for wrong in ("soon", 5j, [], {"gte": 1})),
+]
+BAD_SETTINGS = [
+    *({"custom_categories": wrong} for wrong in ("pets", [], [5], [{"a": ""}], [{"a": "b"}, {"A": "c"}])),
+    *({"includes": ""}, {"excludes": [5]}, {"enable_graph": "yes"}, {"custom_instructions": ""}),
 ]
 BAD_SEARCHES = [
     *({"query": wrong} for wrong in ("", " ", 5, None, b"tea", "\ud800", "a\x00", "x" * 100_001)),
@@ -141,11 +163,25 @@ def calls():
             yield method, {"filters": bad, **({"query": "tea"} if method == "search" else {"user_id": "ana"})}
     for bad in (*BAD_READS, *BAD_SEARCHES):
         yield "search", {"query": "tea", **bad}
-    for bad in (*BAD_READS, *BAD_PAGES):
+    for bad in (*BAD_READS, *BAD_PAGES, *BAD_LISTINGS):
         yield "get_all", bad
+    for bad in BAD_FILTERS:
+        for method in ("users", "entities", "recategorize"):
+            yield method, {"filters": bad}
+    for bad in BAD_SETTINGS:
+        yield "configure", bad
+    for bad in ({"user_id": ""}, {"agent_id": 5}, {"limit": -1}, {"limit": "5"}):
+        yield "entities", bad
+        yield "delete_users", {name: value for name, value in bad.items() if name != "limit"}
+    yield "recategorize", {"custom_categories": []}
+    yield "related", {"memory_id": "id-1", "limit": -1}
+    for bad in ("GOOD", 5, ["POSITIVE"]):
+        yield "feedback", {"memory_id": "id-1", "feedback": bad}
+    yield "feedback", {"memory_id": "id-1", "feedback": "POSITIVE", "feedback_reason": 5}
     for bad in BAD_IDS:
-        for method in ("get", "delete", "history"):
+        for method in ("get", "delete", "history", "archive", "unarchive", "related"):
             yield method, {"memory_id": bad}
+        yield "feedback", {"memory_id": bad, "feedback": "POSITIVE"}
         yield "update", {"memory_id": bad, "text": "x"}
 
 

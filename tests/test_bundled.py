@@ -85,6 +85,8 @@ def test_a_file_written_with_hashed_words_is_not_mixed_with_real_vectors(memory_
             "Drinks black tea",
         }
         assert real.stats()["embedder"] == identity == dict(HashEmbedder().identity)
+    with memory_factory("mixed.db") as fake:
+        assert fake.repair()  # what the other one wrote without a vector
 
 
 def test_nothing_is_loaded_before_it_is_needed(tmp_path):

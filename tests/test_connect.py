@@ -60,6 +60,26 @@ def test_a_zero_byte_file_is_a_new_store(tmp_path: Path) -> None:
         assert store.get("m1") == record()
 
 
+def torn_first_transaction(path: Path, pages_before: int) -> None:
+    """Leave what a power cut can: a file that grew and was not filled, and the journal of what was before."""
+    path.write_bytes(bytes(4096))
+    numbers = (0, 12345, pages_before, 512, 4096)  # records, nonce, size of the file, of a sector, of a page
+    header = bytes.fromhex("d9d505f920a163d7") + b"".join(number.to_bytes(4, "big") for number in numbers)
+    path.with_name(f"{path.name}-journal").write_bytes(header.ljust(512, b"\0"))
+
+
+def test_a_file_whose_first_transaction_the_power_cut_off_is_a_new_store(tmp_path: Path) -> None:
+    torn_first_transaction(tmp_path / "memory.db", 0)
+    with opened(tmp_path / "memory.db") as store:
+        add(store, record())
+    assert files_beside(tmp_path / "memory.db") == ["memory.db"]
+
+
+def test_zeros_beside_the_journal_of_a_file_that_held_something_are_refused_untouched(tmp_path: Path) -> None:
+    torn_first_transaction(tmp_path / "memory.db", 3)
+    refuse(tmp_path / "memory.db", NotADatabaseError, "not a database")
+
+
 @pytest.mark.parametrize("content", [b"x", b"plain text\n" * 100, bytes(5000), b"%PDF-1.7\n" + bytes(200)])
 def test_another_kind_of_file_is_refused_untouched(tmp_path: Path, content: bytes) -> None:
     path = tmp_path / "notes.txt"
@@ -135,8 +155,8 @@ def test_a_file_with_a_damaged_first_page_is_reported(sound: Path) -> None:
 
 def test_garbled_pages_are_reported_when_they_are_read_and_by_check(sound: Path) -> None:
     with sound.open("r+b") as file:
-        file.seek(4096 * 4)
-        file.write(b"\xa5" * (sound.stat().st_size - 4096 * 4))
+        half = file.seek(sound.stat().st_size // 4096 // 2 * 4096)  # the schema is before that
+        file.write(b"\xa5" * (sound.stat().st_size - half))
     store = Store(str(sound))
     with pytest.raises(CorruptError, match=r"memory.db is damaged.*restore it from a backup"):
         store.select(EVERYTHING)

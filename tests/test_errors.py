@@ -90,6 +90,15 @@ def locked_file(path):
         writer.close()
 
 
+def encrypted_file_without_its_key(path):
+    path.write_bytes(bytes(range(16)) + b"\x10\x00\x02\x02\x20\x40\x20\x20" + bytes(4072))
+    Memory(path, **FAKES)
+
+
+def full_quota(path):
+    Memory(path, max_memories=1, **FAKES).add_many(["Likes tea", "Likes figs"], user_id="ana")
+
+
 def damaged_file(path):
     with Memory(path, **FAKES) as memory:
         memory.add([{"role": "user", "content": f"Fact {n}"} for n in range(50)], user_id="ana", infer=False)
@@ -112,11 +121,13 @@ SITUATIONS = {
     "MemoryNotFoundError": [unknown_id],
     "ConflictError": [moved_meanwhile],
     "ImmutableError": [immutable_memory],
+    "MemoryQuotaExceededError": [full_quota],
     "ModelFileError": [missing_gguf, missing_onnx],
     "ReplyError": [no_reply],
     "EmbeddingError": [useless_vectors],
     "StoreError": [closed_file],
     "NotADatabaseError": [some_other_file],
+    "AuthenticationError": [encrypted_file_without_its_key],
     "SchemaError": [newer_file],
     "BusyError": [locked_file],
     "CorruptError": [damaged_file],
@@ -149,7 +160,7 @@ def test_the_tree_that_is_drawn_is_the_tree_that_is():
             if child.__module__ == "tinymem.errors":
                 yield from drawn(child, indent + 1)
 
-    lines = [line for line in errors.__doc__.splitlines() if "Error" in line and line.startswith("    ")][:17]
+    lines = [line for line in errors.__doc__.splitlines() if "Error" in line and line.startswith("    ")][:19]
     shown = [
         (
             line.replace("│", " ").replace("├──", "   ").replace("└──", "   ").split()[0],

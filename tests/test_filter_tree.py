@@ -12,10 +12,10 @@ from tinymem.errors import Mem0ValidationError, ValidationError
 from tinymem.store.filters import parse_filter, where
 
 NESTED: Any = "maya"
-for _ in range(40):
+for _ in range(70):
     NESTED = [{"NOT": NESTED}] if isinstance(NESTED, list) else [{"user_id": NESTED}]
 DEEP_PATH: Any = 1
-for _ in range(40):
+for _ in range(70):
     DEEP_PATH = {"a": DEEP_PATH}
 DEEP_LIST: Any = 1
 for _ in range(60):
@@ -74,14 +74,14 @@ for _ in range(60):
         ({"metadata": {"a": {"gt": 1, "b": 2}}}, ["metadata.a", "mixes", "gt", "'b'"]),
         ({"metadata": {2: "a"}}, ["metadata", "string", "int"]),
         ({"metadata": {"OR": [{"a": 1}]}}, ["metadata.OR", "outside"]),
-        ({"metadata": DEEP_PATH}, ["nested", "32"]),
+        ({"metadata": DEEP_PATH}, ["nested", "64"]),
         ({"or": [{"a": 1}]}, ["or", "OR", "capitals"]),
         ({"$not": {"a": 1}}, ["$not", "NOT"]),
         ({"AND": "maya"}, ["AND", "list"]),
         ({"OR": None}, ["OR", "list"]),
         ({"OR": [{"user_id": "a"}, "b"]}, ["OR[1]", "dict", "str"]),
         ({"AND": [{"OR": [{"user_id": {"x": 1}}]}]}, ["AND[0].OR[0].user_id", "'x'"]),
-        (NESTED[0], ["nested", "32"]),
+        (NESTED[0], ["nested", "64"]),
     ],
 )
 def test_what_cannot_be_meant_is_refused_by_name(filters: Any, named: list[str]) -> None:

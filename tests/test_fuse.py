@@ -1,49 +1,115 @@
-"""The score: in 0..1, the same whoever else matches, and never lower for more evidence."""
+"""The score: in 0..1, the same whoever else matches, never lower for more evidence, and without leaps."""
+
+from __future__ import annotations
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tinymem.recall.fuse import KEYWORD_HALF, KEYWORD_WEIGHT, fuse, score_one
+from tinymem.recall.fuse import (
+    AROUND_WEIGHT,
+    KEYWORD_HALF,
+    KEYWORD_WEIGHT,
+    SPEAKER_WEIGHT,
+    Scored,
+    ranked,
+    score_one,
+    with_more,
+)
 
-cosines = st.dictionaries(st.integers(1, 30), st.floats(-1, 1), max_size=12)
-bm25s = st.dictionaries(st.integers(1, 30), st.floats(0, 1e6), max_size=12)
+NOTHING = 1e-12  # what rounding may do
+Evidence = tuple[float | None, float | None, float, bool]  # cosine, bm25, around, spoken
 
-
-def test_meaning_alone_and_words_alone_both_surface():
-    by_row = {one.rowid: one for one in fuse({1: 0.6}, {2: KEYWORD_HALF})}
-    assert by_row[1].score == pytest.approx(0.6)
-    assert (by_row[1].semantic, by_row[1].keyword) == (0.6, 0.0)
-    assert by_row[2].score == pytest.approx(KEYWORD_WEIGHT / 2)
-    assert (by_row[2].semantic, by_row[2].keyword) == (0.0, 0.5)
-
-
-def test_the_best_comes_first_and_ties_go_to_the_older_row():
-    assert [one.rowid for one in fuse({7: 0.5, 3: 0.5, 5: 0.9}, {})] == [5, 3, 7]
-    assert fuse({}, {}) == []
-
-
-@given(cosines, bm25s)
-def test_every_candidate_is_ranked_once_with_a_score_in_0_to_1(cosines, bm25s):
-    ranked = fuse(cosines, bm25s)
-    assert sorted(one.rowid for one in ranked) == sorted(cosines.keys() | bm25s.keys())
-    assert all(0 <= one.score <= 1 and 0 <= one.semantic <= 1 and 0 <= one.keyword <= 1 for one in ranked)
-    assert [one.score for one in ranked] == sorted((one.score for one in ranked), reverse=True)
+cosines = st.none() | st.floats(-1, 1)
+bm25s = st.none() | st.floats(0, 1e6)
+parts = st.floats(0, 1)
+known = st.tuples(cosines, bm25s, parts, st.booleans())
 
 
-@given(cosines, bm25s)
-def test_a_score_does_not_depend_on_the_other_candidates(cosines, bm25s):
-    for one in fuse(cosines, bm25s):
-        assert one == score_one(one.rowid, cosines.get(one.rowid), bm25s.get(one.rowid))
+def scored(rowid: int, evidence: Evidence) -> Scored:
+    cosine, bm25, around, spoken = evidence
+    return score_one(rowid, cosine, bm25, around=around, spoken=spoken)
 
 
-@given(st.floats(-1, 1), st.floats(-1, 1), st.floats(0, 1e6), st.floats(0, 1e6))
-def test_more_evidence_never_lowers_a_score(one_cosine, other_cosine, one_bm25, other_bm25):
-    low = score_one(1, min(one_cosine, other_cosine), min(one_bm25, other_bm25)).score
-    assert score_one(1, max(one_cosine, other_cosine), max(one_bm25, other_bm25)).score >= low - 1e-12
+def test_meaning_alone_and_words_alone_both_surface() -> None:
+    meant, worded = score_one(1, 0.6, None), score_one(2, None, KEYWORD_HALF)
+    assert (meant.semantic, meant.keyword, meant.score) == (0.6, 0.0, pytest.approx(0.6))
+    assert (worded.semantic, worded.keyword, worded.score) == (0.0, 0.5, pytest.approx(KEYWORD_WEIGHT / 2))
+    assert score_one(3, None, None) == Scored(3, 0.0, 0.0, 0.0)
 
 
-def test_a_cosine_just_above_1_and_an_opposite_meaning_are_clamped():
+def test_meaning_and_words_join_like_independent_evidence() -> None:
+    together = score_one(1, 0.5, KEYWORD_HALF).score
+    assert together == pytest.approx(1 - (1 - 0.5) * (1 - KEYWORD_WEIGHT / 2))
+
+
+def test_what_stands_around_and_who_spoke_are_added_to_it() -> None:
+    one = score_one(1, 0.2, None, around=0.5, spoken=True)
+    assert one.score == with_more(0.2, AROUND_WEIGHT * 0.5 + SPEAKER_WEIGHT)
+    assert (one.around, one.speaker) == (0.5, 1.0)
+    assert score_one(1, 0.2, None, around=0.5).score < one.score
+    assert score_one(1, 0.2, None, spoken=True).score < one.score
+
+
+def test_a_cosine_just_above_1_and_an_opposite_meaning_are_clamped() -> None:
     assert score_one(1, 1.0000002, None).score == 1.0
     assert score_one(1, -0.7, None).score == 0.0
     assert score_one(1, -0.7, KEYWORD_HALF).score == pytest.approx(KEYWORD_WEIGHT / 2)
+
+
+@given(known)
+def test_the_score_and_its_parts_are_in_0_to_1(evidence: Evidence) -> None:
+    one = scored(1, evidence)
+    assert all(0 <= each <= 1 for each in (one.score, one.semantic, one.keyword, one.around, one.speaker))
+    assert one.score >= one.semantic - NOTHING
+
+
+@given(known, known)
+def test_more_evidence_of_any_kind_never_lowers_a_score(
+    one: Evidence, other: Evidence
+) -> None:
+    for place in range(4):
+        pair = sorted((one[place], other[place]), key=lambda each: -2.0 if each is None else each)
+        low, high = ((*one[:place], each, *one[place + 1 :]) for each in pair)
+        assert scored(1, high).score >= scored(1, low).score - NOTHING  # type: ignore[arg-type]
+
+
+@given(known, known)
+def test_a_little_more_evidence_moves_a_score_only_a_little(
+    one: Evidence, other: Evidence
+) -> None:
+    """However two candidates differ, their scores differ by no more than their evidence: there are no leaps."""
+    apart = (
+        abs((one[0] or 0) - (other[0] or 0))
+        + abs((one[1] or 0) - (other[1] or 0)) * KEYWORD_WEIGHT / KEYWORD_HALF
+        + abs(one[2] - other[2]) * AROUND_WEIGHT
+        + (one[3] != other[3]) * SPEAKER_WEIGHT
+    )
+    assert abs(scored(1, one).score - scored(1, other).score) <= apart + NOTHING
+
+
+@given(parts, st.floats(0, 10), parts, st.floats(0, 10))
+def test_what_is_added_only_adds_and_less_the_nearer_to_1(
+    score: float, more: float, other: float, still: float
+) -> None:
+    assert with_more(score, 0.0) == pytest.approx(score)
+    assert score - NOTHING <= with_more(score, more) <= min(1.0, score + more) + NOTHING
+    low, high = sorted((score, other))
+    assert with_more(high, more) - high <= with_more(low, more) - low + NOTHING
+    assert with_more(with_more(score, more), still) >= with_more(score, max(more, still)) - NOTHING
+
+
+@given(st.lists(known, max_size=12))
+def test_candidates_are_only_ordered_never_compared_into_another_score(
+    evidence: list[Evidence],
+) -> None:
+    one_by_one = [scored(rowid, each) for rowid, each in enumerate(evidence)]
+    together = ranked(reversed(one_by_one))
+    assert sorted(together, key=lambda one: one.rowid) == one_by_one
+    assert [one.score for one in together] == sorted((one.score for one in together), reverse=True)
+
+
+def test_the_best_comes_first_and_ties_go_to_the_older_row() -> None:
+    rows = [score_one(7, 0.5, None), score_one(3, 0.5, None), score_one(5, 0.9, None)]
+    assert [one.rowid for one in ranked(rows)] == [5, 3, 7]
+    assert ranked([]) == []

@@ -34,16 +34,23 @@ MAY_IMPORT: dict[str, set[str]] = {
     "recall": NOUNS | {"store"},
     "testing": NOUNS,
     "memory": NOUNS | {"engines", "store", "understand", "recall"},
-    "apps": NOUNS | {"memory"},
+    "aio": NOUNS | {"memory"},
+    "client": NOUNS | {"memory", "aio"},
+    "apps": NOUNS | {"memory", "aio"},
 }
-OF_MEMORY = {"arguments", "config", "core", "memory", "plan", "remember", "render", "revise"}
+OF_MEMORY = {
+    *("annotate", "arguments", "batches", "bulk", "config", "core", "foreign", "foreign_stores", "graph"),
+    *("keeping", "lifecycle", "memory", "plan", "portable", "privacy", "reading", "redact"),
+    *("remember", "render", "revise", "timeline", "understanding"),
+}
 
 HEAVY = {"onnxruntime", "llama_cpp", "tokenizers", "torch", "huggingface_hub", "requests", "urllib3"}
 
 PUBLIC = """
+    AsyncMemory AsyncMemoryClient AuthenticationError MemoryClient MemoryQuotaExceededError EventDate Triple
     BusyError ConfigError ConflictError CorruptError Decision DiskFullError Embedder EmbeddingError
     EngineError Extraction Extractor Fact ImmutableError LlamaCpp Llm Mem0ValidationError Memory
-    MemoryNotFoundError Message ModelFileError NotADatabaseError OnnxEmbedder Reconciler Record Reply
+    MemoryNotFoundError Message ModelFileError NotADatabaseError OnnxEmbedder RateLimitError Reconciler Record Reply
     ReplyError SchemaError Scope Span StoreError TinymemError ValidationError __version__
 """
 

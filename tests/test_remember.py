@@ -320,11 +320,11 @@ def test_a_procedure_is_one_summary_with_the_calls_ids(memory_factory):
     assert "Keep it short." in "".join(message.content for message in llm.prompts[0])
 
 
-def test_a_procedure_and_instructions_need_a_chat_model(memory_factory):
+@pytest.mark.parametrize("name", ["prompt", "custom_instructions"])
+def test_instructions_need_a_chat_model(memory_factory, name):
     memory = memory_factory()
-    for asked in ({"memory_type": "procedural_memory"}, {"prompt": "Only food"}):
-        with pytest.raises(ConfigError, match="language model"):
-            memory.add("Did it", user_id="ana", **asked)
+    with pytest.raises(ConfigError, match="language model"):
+        memory.add("Did it", user_id="ana", **{name: "Only food"})
     assert memory.count() == 0
 
 

@@ -7,8 +7,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tinymem import Memory
-from tinymem.recall.fuse import score_one
-from tinymem.store.filters import EVERYTHING
+from tinymem.recall.fuse import AFTER, BEFORE, EARLIER, KEYWORD_HALF, score_one
+from tinymem.recall.search import POOL_LEAST, Asked, candidates
+from tinymem.store.filters import EVERYTHING, where
 from tinymem.testing import FrozenClock, HashEmbedder, counting_ids
 
 
@@ -180,6 +181,8 @@ def test_a_file_of_another_embedder_is_searched_by_words_and_never_mixed(memory_
     assert found[0]["memory"] == "Likes green tea"
     assert found[0]["score_details"]["semantic_score"] > 0.8
     assert {item["memory"] for item in found} == {"Likes green tea", "Owns a green car"}
+    back.repair()
+    assert len(back.search("green tea", user_id="ana")["results"]) == back.count(user_id="ana")
 
 
 @pytest.mark.parametrize("query", ["wi-fi", "the wi-fi, or what?", "绿茶", "O'Brien", "not or and", "C++"])
@@ -213,24 +216,77 @@ def test_searching_an_empty_file_and_an_empty_scope_finds_nothing(memory):
 
 words = st.sampled_from(["tea", "green", "car", "dog", "rome", "likes"])
 phrases = st.lists(words, min_size=1, max_size=4).map(" ".join)
+EMBEDDER = HashEmbedder()
+
+
+def cosine(one: str, other: str) -> float:
+    return float((EMBEDDER.embed([one]) @ EMBEDDER.embed([other]).T)[0, 0])
 
 
 @settings(max_examples=20, deadline=None)
 @given(st.lists(phrases, max_size=15), phrases, st.integers(1, 6))
-def test_every_score_is_that_of_its_parts_and_a_limit_only_cuts(said, query, limit):
-    clock = FrozenClock()
-    with Memory(":memory:", embedder=HashEmbedder(), clock=clock) as memory:
-        if said:
-            memory.add([{"role": "user", "content": text} for text in said], user_id="ana", infer=False)
+def test_every_score_of_a_fact_is_that_of_its_parts_and_a_limit_only_cuts(said, query, limit):
+    with Memory(":memory:", embedder=EMBEDDER, clock=FrozenClock()) as memory:
+        memory.add_many(said, user_id="ana")
         every = memory.search(query, explain=True)["results"]
         assert sorted(item["memory"] for item in every) == sorted(said)
-        embedder = HashEmbedder()
         for item in every:
-            cosine = float((embedder.embed([query]) @ embedder.embed([item["memory"]]).T)[0, 0])
-            assert item["score_details"]["semantic_score"] == pytest.approx(
-                score_one(1, cosine, None).score, abs=1e-5
-            )
-            assert (item["score_details"]["keyword_score"] > 0) == bool(
-                set(query.split()) & set(item["memory"].split())
-            )
+            parts = item["score_details"]
+            semantic = score_one(1, cosine(query, item["memory"]), None).score
+            assert parts["semantic_score"] == pytest.approx(semantic, abs=1e-5)
+            assert (parts["keyword_score"] > 0) == bool(set(query.split()) & set(item["memory"].split()))
+            assert parts["context_score"] == parts["speaker_score"] == 0
+            assert parts["final_score"] == pytest.approx(rescored(parts))
         assert memory.search(query, explain=True, limit=limit)["results"] == every[:limit]
+
+
+def rescored(parts: dict[str, float]) -> float:
+    """Return the score that the parts of an explained one make."""
+    keyword = parts["keyword_score"]
+    around, spoken = parts["context_score"], bool(parts["speaker_score"])
+    bm25 = KEYWORD_HALF * keyword / (1 - keyword)
+    return score_one(1, parts["semantic_score"], bm25, around=around, spoken=spoken).score
+
+
+@settings(max_examples=20, deadline=None)
+@given(st.lists(phrases, min_size=1, max_size=12), phrases, st.integers(1, 6))
+def test_every_score_of_a_message_counts_what_stands_around_it_and_who_said_it(said, query, limit):
+    messages = [
+        {"role": "user", "content": f"{text} {place}", "name": ("Ana", "Bo")[place % 2]}
+        for place, text in enumerate(said)
+    ]
+    texts = [message["content"] for message in messages]
+    with Memory(":memory:", embedder=EMBEDDER, clock=FrozenClock()) as memory:
+        memory.add(messages, user_id="u", infer=False)
+        every = memory.search(f"Ana {query}", explain=True)["results"]
+        assert sorted(item["memory"] for item in every) == sorted(texts)
+        likeness = [max(0.0, cosine(query, text)) for text in texts]
+        for item in every:
+            parts, place = item["score_details"], texts.index(item["memory"])
+            around = {place - 1: BEFORE, place - 2: EARLIER, place + 1: AFTER}
+            near = {each: weight for each, weight in around.items() if 0 <= each < len(texts)}
+            expected = sum(weight * likeness[each] for each, weight in near.items())
+            assert parts["semantic_score"] == pytest.approx(likeness[place], abs=1e-5)
+            assert parts["context_score"] == pytest.approx(expected, abs=1e-5)
+            assert parts["speaker_score"] == (item["actor_id"] == "Ana")
+            heard = {word for each in (place, *near) for word in texts[each].split()}
+            assert (parts["keyword_score"] > 0) == bool(set(query.split()) & heard)
+            assert parts["final_score"] == item["score"] == pytest.approx(rescored(parts))
+        assert memory.search(f"Ana {query}", explain=True, limit=limit)["results"] == every[:limit]
+
+
+def test_what_stands_around_a_find_is_a_candidate_too_if_it_meets_the_filter(memory):
+    memory.add_many([f"tea {number}" for number in range(200)], user_id="ana")
+    for text in ("tea", "lapsang", "smoke"):
+        memory.add(text, user_id="ana", run_id="r", metadata={text: 1}, infer=False)
+    asked = Asked("tea", memory._query_vector("tea"))
+    first, answer = memory._store.around([202])[202].before, 202
+    alone = {row for row, _ in memory._store.keyword_matches("tea", EVERYTHING, POOL_LEAST)}
+    alone |= {row for row, _ in memory._store.nearest(asked.vector, EVERYTHING, POOL_LEAST)}
+    assert first in alone
+    assert answer not in alone
+    rows = {one.rowid: one for one in candidates(memory._store, asked, EVERYTHING, 1)}
+    assert {*alone, answer} == rows.keys()
+    assert rows[answer].around > 0 < rows[answer].keyword
+    others = where({"NOT": {"metadata": {"lapsang": 1}}})
+    assert answer not in {one.rowid for one in candidates(memory._store, asked, others, 1)}

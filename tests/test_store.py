@@ -213,6 +213,8 @@ def test_stats_count_what_is_there(tmp_path: Path) -> None:
         "commits": 2,
         "changes": 3,
         "messages": 1,
+        "entities": 0,
+        "feedback": 0,
         "vectors": 1,
         "size_bytes": path.stat().st_size,
         "schema_version": SCHEMA_VERSION,

@@ -9,9 +9,12 @@
 Everything public is named here; importing it loads no model runtime.
 """
 
+from tinymem.aio import AsyncMemory
+from tinymem.client import AsyncMemoryClient, MemoryClient
 from tinymem.engines.llama import LlamaCpp
 from tinymem.engines.onnx import OnnxEmbedder
 from tinymem.errors import (
+    AuthenticationError,
     BusyError,
     ConfigError,
     ConflictError,
@@ -22,8 +25,10 @@ from tinymem.errors import (
     ImmutableError,
     Mem0ValidationError,
     MemoryNotFoundError,
+    MemoryQuotaExceededError,
     ModelFileError,
     NotADatabaseError,
+    RateLimitError,
     ReplyError,
     SchemaError,
     StoreError,
@@ -34,6 +39,7 @@ from tinymem.memory import Memory
 from tinymem.types import (
     Decision,
     Embedder,
+    EventDate,
     Extraction,
     Extractor,
     Fact,
@@ -44,11 +50,15 @@ from tinymem.types import (
     Reply,
     Scope,
     Span,
+    Triple,
 )
 
 __version__ = "0.1.0"
 
 __all__ = [
+    "AsyncMemory",
+    "AsyncMemoryClient",
+    "AuthenticationError",
     "BusyError",
     "ConfigError",
     "ConflictError",
@@ -58,6 +68,7 @@ __all__ = [
     "Embedder",
     "EmbeddingError",
     "EngineError",
+    "EventDate",
     "Extraction",
     "Extractor",
     "Fact",
@@ -66,11 +77,14 @@ __all__ = [
     "Llm",
     "Mem0ValidationError",
     "Memory",
+    "MemoryClient",
     "MemoryNotFoundError",
+    "MemoryQuotaExceededError",
     "Message",
     "ModelFileError",
     "NotADatabaseError",
     "OnnxEmbedder",
+    "RateLimitError",
     "Reconciler",
     "Record",
     "Reply",
@@ -80,6 +94,7 @@ __all__ = [
     "Span",
     "StoreError",
     "TinymemError",
+    "Triple",
     "ValidationError",
     "__version__",
 ]

@@ -9,20 +9,23 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from tinymem.arguments import LONGEST_PATH
 from tinymem.engines.catalog import model_folder
 from tinymem.engines.llama import LlamaCpp
 from tinymem.engines.onnx import OnnxEmbedder, OnnxModel
 from tinymem.engines.onnx_writer import OnnxWriter
-from tinymem.errors import ConfigError, StoreError
+from tinymem.errors import ConfigError, StoreError, shown
 from tinymem.types import Embedder, Extractor, Llm, Reconciler
 
 if TYPE_CHECKING:
+    from tinymem.annotate import Relate
+    from tinymem.understand.categorize import Categorizer, Topics
     from tinymem.understand.judge import Judge
     from tinymem.understand.spot import Spotter
 
@@ -33,6 +36,21 @@ PROVIDERS = {
     "embedder": ("onnx", "tinymem"),
     "vector_store": ("tinymem", "sqlite_vec", "sqlite-vec", "sqlite"),
 }
+
+WANTED: Mapping[str, type | tuple[type, ...]] = {
+    "threads": int,
+    "n_ctx": int,
+    "prefilter": bool,
+    "enable_graph": bool,
+    "custom_categories": (list, tuple),
+    "includes": (str, list, tuple),
+    "excludes": (str, list, tuple),
+    "key": (str, bytes),
+    "redact": object,
+    "max_memories": int,
+    "max_bytes": int,
+}
+"""What the settings of a dictionary have to be that are no paths or texts."""
 
 
 @dataclass(frozen=True)
@@ -46,6 +64,14 @@ class Config:
     threads: int | None = None
     custom_instructions: str | None = None
     prefilter: bool = True
+    custom_categories: Sequence[Mapping[str, Any]] | None = None
+    includes: str | Sequence[str] | None = None
+    excludes: str | Sequence[str] | None = None
+    enable_graph: bool | None = None
+    key: str | bytes | None = None
+    redact: Any = None
+    max_memories: int | None = None
+    max_bytes: int | None = None
 
 
 def parse_config(config: object) -> Config:
@@ -59,25 +85,26 @@ def parse_config(config: object) -> Config:
         ConfigError: a key is unknown, has the wrong type, or names a provider that needs a network.
     """
     if not isinstance(config, Mapping):
-        raise ConfigError(f"config must be a dict, got {type(config).__name__}: {config!r}")
+        raise ConfigError(f"config must be a dict, got {type(config).__name__}: {shown(config)}")
     flat: dict[str, Any] = {}
     for key, value in config.items():
         if key in PROVIDERS and isinstance(value, Mapping):
             flat.update(parse_section(key, value))
-        elif key in ("path", "llm", "embedder", "custom_instructions", "threads", "n_ctx", "prefilter"):
+        elif key in Config.__dataclass_fields__:
             flat[key] = value
         elif key == "version":
             continue  # mem0's API version: both are served at once
         else:
             raise ConfigError(
-                f"config key {key!r} is not known: use {', '.join(Config.__dataclass_fields__)}"
+                f"config key {shown(key)} is not known: use {', '.join(Config.__dataclass_fields__)}"
             )
     for key, value in flat.items():
-        wanted = {"threads": int, "n_ctx": int, "prefilter": bool}.get(key, (str, os.PathLike))
+        wanted = WANTED.get(key, (str, os.PathLike))
         if value is not None and (
             isinstance(value, bool) != (wanted is bool) or not isinstance(value, wanted)
         ):
-            raise ConfigError(f"config key {key!r} has a value of the wrong type: {value!r}")
+            said = f"a {type(value).__name__}" if key == "key" else shown(value)
+            raise ConfigError(f"config key {key!r} has a value of the wrong type: {said}")
     return Config(**{key: os.fspath(v) if isinstance(v, os.PathLike) else v for key, v in flat.items()})
 
 
@@ -85,17 +112,18 @@ def parse_section(name: str, section: Mapping[str, Any]) -> dict[str, Any]:
     """Return the flat settings of one of mem0's nested sections."""
     if unknown := set(section) - {"provider", "config"}:
         raise ConfigError(
-            f"config section {name!r} has unknown keys {sorted(unknown)}: use 'provider' and 'config'"
+            f"config section {name!r} has unknown keys {shown(sorted(map(str, unknown)))}: use 'provider' "
+            "and 'config'"
         )
     provider = section.get("provider", "tinymem")
     if provider not in PROVIDERS[name]:
         raise ConfigError(
-            f"config asks for the {name} provider {provider!r}, but tinymem runs offline and embedded: "
+            f"config asks for the {name} provider {shown(provider)}, but tinymem runs offline and embedded: "
             f"leave the section out, or use one of {', '.join(PROVIDERS[name])} with a path"
         )
     inner = section.get("config") or {}
     if not isinstance(inner, Mapping):
-        raise ConfigError(f"config section {name!r}: 'config' must be a dict, got {inner!r}")
+        raise ConfigError(f"config section {name!r}: 'config' must be a dict, got {shown(inner)}")
     names = (
         {"path": "path"} if name == "vector_store" else {"model": name, "path": name, "threads": "threads"}
     )
@@ -103,7 +131,8 @@ def parse_section(name: str, section: Mapping[str, Any]) -> dict[str, Any]:
         names["n_ctx"] = "n_ctx"
     if unknown := set(inner) - set(names):
         raise ConfigError(
-            f"config section {name!r} has unknown settings {sorted(unknown)}: use {', '.join(names)}"
+            f"config section {name!r} has unknown settings {shown(sorted(map(str, unknown)))}: use "
+            f"{', '.join(names)}"
         )
     return {names[key]: value for key, value in inner.items()}
 
@@ -125,17 +154,17 @@ def check_settings(
     require_method("reconciler", reconciler, "reconcile")
     for name, value in (("clock", clock), ("new_id", new_id)):
         if not callable(value):
-            raise ConfigError(f"{name} must be a function, got {value!r}")
+            raise ConfigError(f"{name} must be a function, got {shown(value)}")
     if instructions is not None and (not isinstance(instructions, str) or not instructions.strip()):
-        raise ConfigError(f"custom_instructions must be a text that is not blank, got {instructions!r}")
+        raise ConfigError(f"custom_instructions must be a text that is not blank, got {shown(instructions)}")
     if isinstance(timeout_s, bool) or not isinstance(timeout_s, (int, float)) or not 0 <= timeout_s <= 1e6:
-        raise ConfigError(f"busy_timeout_s must be a number of seconds, 0 or more, got {timeout_s!r}")
+        raise ConfigError(f"busy_timeout_s must be a number of seconds, 0 or more, got {shown(timeout_s)}")
 
 
 def require_method(name: str, value: object, method: str) -> None:
     """Refuse an object that was passed as an engine and cannot do an engine's work; None is no object."""
     if value is not None and not callable(getattr(value, method, None)):
-        raise ConfigError(f"{name} must have the method `{method}`, got {value!r}")
+        raise ConfigError(f"{name} must have the method `{method}`, got {shown(value)}")
 
 
 def database_path(path: object) -> str:
@@ -143,13 +172,32 @@ def database_path(path: object) -> str:
     if path is None:
         path = os.environ.get("TINYMEM_DB") or default_path()
     if not isinstance(path, (str, os.PathLike)):
-        raise ConfigError(f"path must be a file's path or ':memory:', got {type(path).__name__}: {path!r}")
-    text = os.fspath(path)
-    if not isinstance(text, str) or not text.strip() or "\x00" in text:
         raise ConfigError(
-            f"path must not be empty or hold a NUL, got {text!r}: give a file's path or ':memory:'"
+            f"path must be a file's path or ':memory:', got {type(path).__name__}: {shown(path)}"
+        )
+    text = os.fspath(path)
+    if not isinstance(text, str) or not text.strip() or "\x00" in text or len(text) > LONGEST_PATH:
+        raise ConfigError(
+            f"path must be a text of 1 to {LONGEST_PATH} characters without NUL, got {shown(text)}: give a "
+            "file's path or ':memory:'"
         )
     return text if text == ":memory:" else os.path.expanduser(text)
+
+
+def model_path(path: str | os.PathLike[str], name: str) -> str:
+    """Return the path of a model, as far as it can be one."""
+    text = os.fspath(path)
+    try:
+        if (
+            isinstance(text, str)
+            and text.strip()
+            and len(os.fsencode(text)) <= LONGEST_PATH
+            and "\x00" not in text
+        ):
+            return text
+    except UnicodeEncodeError:
+        pass
+    raise ConfigError(f"{name} must be a model's path, got {shown(text)}")
 
 
 def default_path() -> Path:
@@ -184,17 +232,17 @@ def build_embedder(embedder: Embedder | str | os.PathLike[str] | None, threads: 
         bundled: Embedder = shared(OnnxEmbedder, model_folder("minilm"), threads, os.getpid())
         return bundled
     if isinstance(embedder, (str, os.PathLike)):
-        return OnnxEmbedder(os.fspath(embedder), threads=threads)
+        return OnnxEmbedder(model_path(embedder, "embedder"), threads=threads)
     require_method("embedder", embedder, "embed")
     if not hasattr(embedder, "identity"):
-        raise ConfigError(f"embedder must have the property `identity`, got {embedder!r}")
+        raise ConfigError(f"embedder must have the property `identity`, got {shown(embedder)}")
     return embedder
 
 
 def build_llm(llm: Llm | str | os.PathLike[str] | None, threads: int | None, n_ctx: int | None) -> Llm | None:
     """Return the caller's language model, the GGUF at a path, or None."""
     if isinstance(llm, (str, os.PathLike)):
-        path = os.fspath(llm)
+        path = model_path(llm, "llm")
         return (
             LlamaCpp(path, threads=threads) if n_ctx is None else LlamaCpp(path, threads=threads, n_ctx=n_ctx)
         )
@@ -244,6 +292,33 @@ def build_reconciler(llm: Llm | None, threads: int | None, prefilter: bool = Tru
     from tinymem.understand.prefilter import NarrowedReconciler
 
     return NarrowedReconciler(LlmReconciler(llm), bundled_judge(threads))
+
+
+def build_relations(llm: Llm | None) -> Relate:
+    """Return what finds the relations of facts: the language model if there is one, else the rules."""
+    if llm is not None:
+        from tinymem.understand.instruct_relations import LlmRelations
+
+        return LlmRelations(llm).relations
+    from tinymem.understand.relations import relations_of
+
+    return lambda texts, speaker: [relations_of(text, speaker) for text in texts]
+
+
+def build_categorizer(embedder: Embedder, custom: Sequence[Mapping[str, Any]] | None) -> Categorizer:
+    """Return what sorts facts into the caller's categories, or the default ones."""
+    from tinymem.understand.categorize import Categorizer, parse_definitions
+
+    return Categorizer(embedder, None if custom is None else parse_definitions(custom))
+
+
+def build_topics(
+    embedder: Embedder, includes: str | Sequence[str] | None, excludes: str | Sequence[str] | None
+) -> Topics:
+    """Return what tells whether a fact is on a wanted topic, and on no unwanted one."""
+    from tinymem.understand.categorize import Topics, parse_topics
+
+    return Topics(embedder, parse_topics(includes, "includes"), parse_topics(excludes, "excludes"))
 
 
 def bundled_judge(threads: int | None) -> Judge:

@@ -10,22 +10,29 @@ import os
 import threading
 import uuid
 from collections.abc import Callable, Mapping, Sequence
-from datetime import date, datetime, timezone
+from dataclasses import replace
+from datetime import datetime, timezone
 from types import TracebackType
-from typing import Any, Literal, TypeVar
+from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
-from tinymem import arguments, config, render
-from tinymem.errors import ConfigError, ConflictError, EmbeddingError, MemoryNotFoundError, ValidationError
-from tinymem.plan import Circumstances
-from tinymem.remember import Inference, extract_facts, procedure_changes, verbatim_changes
-from tinymem.store.filters import Where, scope_where, unexpired_where, where
+from tinymem import arguments, config
+from tinymem.errors import (
+    ConfigError,
+    ConflictError,
+    EmbeddingError,
+    MemoryNotFoundError,
+    ValidationError,
+    shown,
+)
+from tinymem.redact import Redact, parse_redact
+from tinymem.store.filters import EVERYTHING, UNARCHIVED, Where, scope_where, unexpired_where, where
+from tinymem.store.quota import Quota
 from tinymem.store.store import Store
 from tinymem.types import (
     Change,
     Clock,
     Commit,
     Embedder,
-    Extraction,
     Extractor,
     Llm,
     Message,
@@ -36,10 +43,14 @@ from tinymem.types import (
     Vector,
 )
 
+if TYPE_CHECKING:
+    pass
+
 DEFAULT_LIMIT = 100  # results of a search, memories on a page
 TRIES = 8  # times a call decides anew when another writer moved what it had decided on
 
 Result = TypeVar("Result")
+Listed = TypeVar("Listed")
 Self = TypeVar("Self", bound="MemoryCore")
 
 
@@ -77,15 +88,34 @@ class MemoryCore:
         clock: Clock = utc_now,
         new_id: NewId = random_id,
         custom_instructions: str | None = None,
+        custom_categories: Sequence[Mapping[str, Any]] | None = None,
+        includes: str | Sequence[str] | None = None,
+        excludes: str | Sequence[str] | None = None,
+        enable_graph: bool | None = None,
+        categorize: bool = True,
         keep_messages: bool = True,
         busy_timeout_s: float = 5.0,
         threads: int | None = None,
         n_ctx: int | None = None,
         prefilter: bool = True,
+        key: str | bytes | None = None,
+        redact: Redact = None,
+        max_memories: int | None = None,
+        max_bytes: int | None = None,
     ) -> None:
         config.check_settings(extractor, reconciler, clock, new_id, custom_instructions, busy_timeout_s)
         self._threads = None if threads is None else arguments.parse_count(threads, "threads", 1)
         self._prefilter = arguments.parse_flag(prefilter, "prefilter")
+        self._categorize = arguments.parse_flag(categorize, "categorize")
+        self._given = arguments.parse_settings(
+            {
+                "custom_instructions": custom_instructions,
+                "custom_categories": custom_categories,
+                "includes": includes,
+                "excludes": excludes,
+                "enable_graph": enable_graph,
+            }
+        )
         self._keep_messages = arguments.parse_flag(keep_messages, "keep_messages")
         self._llm = config.build_llm(llm, self._threads, n_ctx)
         if custom_instructions is not None and self._llm is None:
@@ -95,19 +125,23 @@ class MemoryCore:
             mine for mine, given in ((self._llm, llm), (self._embedder, embedder)) if mine is not given
         ]
         self._extractor, self._reconciler = extractor, reconciler
+        self._own_extractor = extractor is not None
         self._engine = config.describe_engine(self._llm, extractor, reconciler)
-        self._instructions = custom_instructions
         self._clock = clock
         self._new_id: NewId = lambda: arguments.parse_id(new_id(), "what new_id returned")
         self._building = threading.Lock()
-        self._store = Store(config.database_path(path), busy_timeout_s=busy_timeout_s)
+        self._redaction = parse_redact(redact)
+        quota = Quota(*map(arguments.parse_quota, (max_memories, max_bytes), ("max_memories", "max_bytes")))
+        database = config.database_path(path)
+        self._store = Store(database, key=key, busy_timeout_s=busy_timeout_s, quota=quota)
 
     @classmethod
     def from_config(cls: type[Self], config_dict: Mapping[str, Any]) -> Self:
         """Return a Memory made from a dictionary, flat or shaped like mem0's.
 
         Flat keys: `path`, `llm` (a GGUF's path), `embedder` (an ONNX folder), `n_ctx`, `threads`,
-        `prefilter`, `custom_instructions`; mem0's sections `vector_store`, `llm` and `embedder` are
+        `prefilter`, `custom_instructions`, `custom_categories`, `includes`, `excludes`, `enable_graph`,
+        `key`, `redact`, `max_memories`, `max_bytes`; mem0's sections `vector_store`, `llm` and `embedder` are
         understood too.
 
         Raises:
@@ -122,11 +156,14 @@ class MemoryCore:
     def check(self) -> list[str]:
         """Return what is wrong with the file, in plain words; empty when it is sound.
 
+        A memory without a vector, where this Memory's embedder could have made it one, is named too; what
+        follows from the memories `repair` makes anew.
+
         Example:
             >>> Memory(":memory:").check()
             []
         """
-        return self._store.check()
+        return self._store.check(self._embedder.identity)
 
     def stats(self) -> dict[str, Any]:
         """Return how much the file holds, its size in bytes, its schema and its embedder.
@@ -166,25 +203,59 @@ class MemoryCore:
     def _now(self) -> datetime:
         now = self._clock()
         if not isinstance(now, datetime) or now.tzinfo is None:
-            raise ConfigError(f"clock must return an aware datetime, got {now!r}")
+            raise ConfigError(f"clock must return an aware datetime, got {shown(now)}")
         return now.astimezone(timezone.utc)
 
-    def _today(self) -> date:
-        return self._now().date()
+    def _scope(self, ids: tuple[object, ...]) -> Scope:
+        return arguments.parse_scope(*ids)
 
-    def _scope(self, ids: tuple[object, ...], *, required: bool = False) -> Scope:
-        scope = arguments.parse_scope(*ids)
-        if required and not scope.ids():
+    def _owner(self, ids: tuple[object, ...], filters: Mapping[str, Any] | None) -> Scope:
+        """Return whose memories an `add` writes: the ids, which mem0 also takes inside `filters`."""
+        inside = self._scope(arguments.parse_id_filters(filters))
+        scope = replace(inside, **self._scope(ids).ids())
+        if not scope.ids():
             raise ValidationError(
                 "add needs to know whose memory it is: give user_id, agent_id, run_id or app_id"
             )
         return scope
 
-    def _where(self, scope: Scope, filters: Mapping[str, Any] | None, show_expired: bool) -> Where:
+    def _same_owner(self, scope: Scope) -> Scope:
+        """Return the scope of all sessions of the same user, agent and app."""
+        return replace(scope, run_id=None) if set(scope.ids()) != {"run_id"} else scope
+
+    def _where(
+        self,
+        scope: Scope,
+        filters: Mapping[str, Any] | None,
+        show_expired: bool,
+        show_archived: bool,
+        moment: datetime | None = None,
+    ) -> Where:
+        """Return which memories a call means; what had expired at the moment, else today, is left out."""
         condition = scope_where(scope, user_or_agent=True) & where(filters)
-        if arguments.parse_flag(show_expired, "show_expired"):
-            return condition
-        return condition & unexpired_where(self._today())
+        if not arguments.parse_flag(show_archived, "show_archived"):
+            condition &= UNARCHIVED
+        if not arguments.parse_flag(show_expired, "show_expired"):
+            condition &= unexpired_where((moment or self._now()).date())
+        return condition
+
+    def _delete_where(
+        self,
+        call: str,
+        scope: Scope,
+        filters: Mapping[str, Any] | None,
+        show_expired: bool,
+        show_archived: bool,
+    ) -> Commit:
+        """Delete what a scope and a filter select, in one commit; neither would select everything."""
+        if not scope.ids() and (not filters or where(filters) == EVERYTHING):
+            raise ValidationError(f"{call} needs an id or a filter; to delete everything call reset()")
+
+        def attempt() -> Commit:
+            doomed = self._store.select(self._where(scope, filters, show_expired, show_archived))
+            return self._commit(call, scope, tuple(Change("DELETE", record) for record in doomed))
+
+        return retried(attempt)
 
     def _existing(self, memory_id: str) -> Record:
         record = self._store.get(memory_id)
@@ -194,10 +265,14 @@ class MemoryCore:
 
     def _vectors(self, texts: Sequence[str]) -> dict[str, Vector]:
         """Return the embedding of each text, or {} where the file's vectors are another embedder's."""
-        texts = list(dict.fromkeys(texts))
         if not texts or not self._store.vectors_match(self._embedder.identity):
             return {}
-        return dict(zip(texts, self._embed(texts, "document"), strict=True))
+        return self._embedded(texts)
+
+    def _embedded(self, texts: Sequence[str]) -> dict[str, Vector]:
+        """Return the embedding of each text, whatever the file's vectors are."""
+        texts = list(dict.fromkeys(texts))
+        return dict(zip(texts, self._embed(texts, "document"), strict=True)) if texts else {}
 
     def _query_vector(self, query: str) -> Vector | None:
         """Return the embedding of a query, or None where the file has no vectors of this embedder."""
@@ -212,20 +287,6 @@ class MemoryCore:
             raise EmbeddingError(f"the embedder returned {len(rows)} vectors for {len(texts)} texts")
         return rows
 
-    def _understanding(self, instructions: str | None) -> tuple[Extractor, Reconciler]:
-        """Return what finds facts and what reconciles them; built on first use."""
-        with self._building:
-            if self._extractor is None:
-                self._extractor = self._built_extractor(self._instructions)
-            if self._reconciler is None:
-                self._reconciler = config.build_reconciler(self._llm, self._threads, self._prefilter)
-        if instructions is None:
-            return self._extractor, self._reconciler
-        return self._built_extractor(instructions), self._reconciler
-
-    def _built_extractor(self, instructions: str | None) -> Extractor:
-        return config.build_extractor(self._llm, instructions, self._threads, self._prefilter)
-
     def _commit(
         self,
         call: str,
@@ -235,47 +296,33 @@ class MemoryCore:
         *,
         inferred: bool = False,
         dry_run: bool = False,
+        names: Mapping[str, Vector] | None = None,
     ) -> Commit:
         """Write the Changes as one commit; a commit without Changes, or a dry run, writes nothing."""
         engine = self._engine if inferred else {}
-        commit = Commit(self._new_id(), call, self._now(), changes, scope, tuple(messages), engine)
+        told = tuple(messages)
+        commit = Commit(self._new_id(), call, self._now(), changes, scope, told, engine, names or {})
         if changes and not dry_run:
             identity = self._embedder.identity
             self._store.apply(commit, keep_messages=self._keep_messages, embedder=identity)
         return commit
 
-    def _remember(
-        self, messages: Sequence[Message], call: Circumstances, prompt: str | None, infer: bool, dry_run: bool
-    ) -> tuple[Extraction, Commit]:
-        """Find what to store and write it; decide anew when another writer was faster."""
-        self._store.identity()  # a closed or broken file is found out before the models run
+    def _page(
+        self,
+        count: Callable[[], int],
+        select: Callable[[int, int], list[Listed]],
+        page: object,
+        page_size: object,
+        limit: int | None,
+    ) -> tuple[list[Listed], dict[str, Any]]:
+        """Return one page of a listing, and mem0's keys about it; `limit` also names the page's size.
 
-        def write(changes: tuple[Change, ...], inferred: bool = True) -> Commit:
-            return self._commit("add", call.scope, changes, messages, inferred=inferred, dry_run=dry_run)
-
-        if call.memory_type is not None:
-            summary = procedure_changes(self._llm, messages, call, prompt, self._vectors, self._new_id)
-            return Extraction(), write(summary)
-        if not infer:
-            return Extraction(), retried(
-                lambda: write(verbatim_changes(messages, call, self._vectors, self._new_id), inferred=False)
-            )
-        extractor, reconciler = self._understanding(prompt)
-        extraction = extract_facts(extractor, messages, call)
-        inference = Inference(self._store, reconciler, self._vectors, self._new_id, call)
-        return extraction, retried(lambda: write(inference.changes(extraction.facts, messages)))
-
-    def _page(self, condition: Where, page: object, page_size: object, limit: int | None) -> dict[str, Any]:
-        """Return one page of a listing, with mem0's keys; `limit` is another name of the page's size."""
+        `select` returns as many as its first argument says, after as many as its second.
+        """
         number = 1 if page is None else arguments.parse_count(page, "page", 1)
         asked = next(each for each in (page_size, limit, DEFAULT_LIMIT) if each is not None)
         size = arguments.parse_count(asked, "page_size", 1)
         with self._store.snapshot():
-            count = self._store.count(condition)
-            records = self._store.select(condition, limit=size, offset=(number - 1) * size)
-        return {
-            "count": count,
-            "next": number + 1 if number * size < count else None,
-            "previous": number - 1 if number > 1 else None,
-            "results": [render.render_record(record) for record in records],
-        }
+            total, listed = count(), select(size, (number - 1) * size)
+        following = number + 1 if number * size < total else None
+        return listed, {"count": total, "next": following, "previous": number - 1 if number > 1 else None}

@@ -6,12 +6,14 @@
     ├── MemoryNotFoundError            no memory has this id (also a ValueError)
     ├── ConflictError                  the memory changed between the decision and the write
     ├── ImmutableError                 the memory was stored as immutable
+    ├── MemoryQuotaExceededError       the write would go over max_memories or max_bytes
     ├── EngineError                    a model could not do its work
     │   ├── ModelFileError             a model's file is missing, damaged or of another kind
     │   ├── ReplyError                 a language model's reply is unusable, even after retrying
     │   └── EmbeddingError             text could not be turned into vectors
     └── StoreError                     the file could not do its work
         ├── NotADatabaseError          the path holds something that is not ours
+        ├── AuthenticationError        the file is encrypted with another key, or is not encrypted
         ├── SchemaError                the file was written by a newer tinymem
         ├── BusyError                  another process kept the file locked for too long
         ├── CorruptError               the file is damaged
@@ -22,6 +24,20 @@ mapped at one boundary each (`store/connect.py`, `engines/onnx.py`, `engines/lla
 """
 
 from __future__ import annotations
+
+import reprlib
+
+_SHORT = reprlib.Repr()
+_SHORT.maxstring = _SHORT.maxother = _SHORT.maxlong = 60
+_LONGEST = 120  # characters
+
+
+def shown(value: object) -> str:
+    """Return how a value begins, for a message that has to stay short whatever it is."""
+    try:
+        return _SHORT.repr(value)[:_LONGEST]
+    except ValueError:  # an integer, somewhere in it, of more digits than Python prints
+        return "something with an integer too long to print"
 
 
 class TinymemError(Exception):
@@ -48,6 +64,10 @@ class ImmutableError(TinymemError):
     """The memory was stored with `immutable=True` and may be deleted but not changed."""
 
 
+class MemoryQuotaExceededError(TinymemError):
+    """The file would hold more than `max_memories` or `max_bytes` allows; nothing was written."""
+
+
 class EngineError(TinymemError):
     """A model could not do its work."""
 
@@ -72,6 +92,10 @@ class NotADatabaseError(StoreError):
     """The path holds something that tinymem did not write; it was left untouched."""
 
 
+class AuthenticationError(StoreError):
+    """The key is missing or not the file's, or the file is not encrypted; it was left untouched."""
+
+
 class SchemaError(StoreError):
     """The file was written by a newer tinymem than this one; it was left untouched."""
 
@@ -88,5 +112,6 @@ class DiskFullError(StoreError):
     """No space is left on the disk; the whole call was rolled back."""
 
 
-# The name that mem0's users catch.
+# The names that mem0's users catch.
 Mem0ValidationError = ValidationError
+RateLimitError = BusyError  # "try again later"

@@ -13,17 +13,25 @@ from datetime import date, datetime
 from typing import Any
 
 from tinymem import arguments, render
-from tinymem.core import DEFAULT_LIMIT, MemoryCore, retried
-from tinymem.errors import ImmutableError, MemoryNotFoundError, ValidationError
+from tinymem.batches import Batches
+from tinymem.core import retried
+from tinymem.errors import ImmutableError
+from tinymem.graph import Graph
+from tinymem.keeping import Keeping
+from tinymem.lifecycle import Lifecycle
 from tinymem.plan import Circumstances
-from tinymem.recall.search import search as search_store
+from tinymem.portable import Portable
+from tinymem.privacy import Privacy
+from tinymem.reading import Reading
+from tinymem.redact import Redact, parse_redact
 from tinymem.revise import UNSET, parse_revision
-from tinymem.store.filters import EVERYTHING, where
-from tinymem.types import Change, Commit, HistoryItem, MemoryItem, Message
+from tinymem.timeline import Timeline
+from tinymem.types import Change, Commit, Message
 from tinymem.understand.dialogue import parse_messages
+from tinymem.understanding import Wishes
 
 
-class Memory(MemoryCore):
+class Memory(Reading, Batches, Lifecycle, Timeline, Portable, Keeping, Privacy, Graph):
     """The memory of an assistant, kept in one SQLite file.
 
     Args:
@@ -35,14 +43,25 @@ class Memory(MemoryCore):
         clock: returns the present moment, aware.
         new_id: returns fresh ids of memories and commits.
         custom_instructions: added to the extraction prompt; needs `llm`.
+        custom_categories: [{name: description}, ...] in place of the default categories.
+        includes, excludes: topics (a text with commas, or a list) of which alone, or never, facts are stored.
+        enable_graph: keep the entities and relations of what is stored.
+        categorize: give memories categories; False leaves them without.
         keep_messages: store the source messages of every commit, so that memories can be traced.
         busy_timeout_s: seconds to wait for another process's write before `BusyError`.
         threads: CPU threads of each model; None is each engine's measured default.
         n_ctx: context length in tokens of a GGUF given by path; None is the engine's default.
         prefilter: let the bundled encoders spare `llm` calls about nothing and memories of no concern.
+        key: a passphrase, or 32 random bytes, that encrypts the file; needs the extra `tinymem[encryption]`.
+        redact: what happens to secrets (keys, tokens, passwords in URLs, card and account numbers) in what is
+            to be stored, before any model sees it: "mask" replaces them by what they are, "refuse" is a
+            ValidationError, a function turns every text into what may be kept; None looks for none. What an
+            export of tinymem holds comes back as it was.
+        max_memories, max_bytes: how much the file may hold; a write over it is a `MemoryQuotaExceededError`.
 
     Raises:
         ConfigError: a setting cannot work.
+        AuthenticationError: the key is missing or another one's, or the file is not encrypted.
         StoreError: the file cannot be opened (`NotADatabaseError`, `SchemaError`, `CorruptError`, ...).
 
     Example:
@@ -64,13 +83,19 @@ class Memory(MemoryCore):
         app_id: str | None = None,
         session_id: str | None = None,
         metadata: Mapping[str, Any] | None = None,
+        filters: Mapping[str, Any] | None = None,
         infer: bool = True,
         memory_type: str | None = None,
         prompt: str | None = None,
+        custom_instructions: str | None = None,
+        custom_categories: Sequence[Mapping[str, Any]] | None = None,
+        includes: str | Sequence[str] | None = None,
+        excludes: str | Sequence[str] | None = None,
         expiration_date: date | str | None = None,
         timestamp: datetime | str | float | None = None,
         immutable: bool = False,
         dry_run: bool = False,
+        redact: Redact = UNSET,
         output_format: str | None = None,
         version: str | None = None,
         async_mode: bool | None = None,
@@ -84,21 +109,26 @@ class Memory(MemoryCore):
 
         Args:
             messages: a text (the user's), a message {"role", "content", ("name")}, or a list of them.
-            user_id, agent_id, run_id, app_id: whose memories; at least one. `session_id` is `run_id`.
+            user_id, agent_id, run_id, app_id: whose memories; at least one, here or in `filters`, which may
+                hold nothing else. `session_id` is `run_id`.
             metadata: JSON-like dict, stored with every memory that this call writes.
             infer: False stores every message word for word, duplicates included.
-            memory_type: "procedural_memory" stores a summary of how a task was done (needs `llm`).
-            prompt: instructions of this call for the language model.
+            memory_type: "procedural_memory" stores how a task was done: a summary by `llm`, or without one
+                a record of the steps, word for word.
+            prompt, custom_instructions: instructions of this call for the language model.
+            custom_categories, includes, excludes: as in `Memory`, for this call.
             expiration_date: the last day (UTC) on which the memories are visible.
             timestamp: when it was said (Unix seconds, datetime, ISO); becomes `created_at`.
             immutable: refuse later updates.
             dry_run: decide, but write nothing; the ids are then those of no stored memory.
+            redact: as in `Memory`, for this call; None keeps everything.
             output_format: "v1.0" returns the bare list of results.
-            version, async_mode, enable_graph: accepted for mem0's callers; without effect here.
+            enable_graph: keep entities and relations; None is what the Memory was made with.
+            version, async_mode: accepted for mem0's callers; without effect here.
 
         Returns:
-            {"results": [{"id", "memory", "event", ("previous_memory")}], "commit_id"} and, when
-            a statement was not supported by the words it came from, "rejected".
+            {"results": [{"id", "memory", "event", ("previous_memory")}], "commit_id"}; when a statement was
+            not supported by the words it came from, or not wanted, "rejected"; with the graph "relations".
 
         Raises:
             ValidationError: an argument cannot be meant. EngineError: a model failed; nothing was written.
@@ -109,33 +139,37 @@ class Memory(MemoryCore):
             >>> memory.add("The door code is 4711", user_id="ana", infer=False)["results"][0]["event"]
             'ADD'
         """
+        redaction = self._redaction if redact is UNSET else parse_redact(redact)
         call = Circumstances(
-            scope=self._scope((user_id, agent_id, run_id, app_id, session_id), required=True),
+            scope=self._owner((user_id, agent_id, run_id, app_id, session_id), filters),
             now=self._now(),
-            metadata=arguments.parse_metadata(metadata),
+            metadata=redaction.metadata(arguments.parse_metadata(metadata)),
             created_at=arguments.parse_timestamp(timestamp),
             expiration_date=arguments.parse_expiration(expiration_date),
             immutable=arguments.parse_flag(immutable, "immutable"),
             memory_type=arguments.parse_memory_type(memory_type),
         )
+        wishes = Wishes(
+            instructions=arguments.parse_instructions(prompt, custom_instructions),
+            topics=self._topics(includes, excludes),
+            categorizer=self._categorizer(custom_categories) if self._categorize else None,
+            graph=self._graph_wanted(enable_graph),
+        )
         bare = arguments.parse_output_format(output_format)
         ways = (arguments.parse_flag(infer, "infer"), arguments.parse_flag(dry_run, "dry_run"))
-        parsed = parse_messages(messages)
-        extraction, commit = self._remember(parsed, call, arguments.parse_prompt(prompt), *ways)
-        results = render.render_commit(commit, word_for_word=not infer)
+        parsed = redaction.messages(parse_messages(messages, with_tools=call.memory_type is not None))
+        extraction, commit = self._remember(parsed, call, wishes, *ways)
         if bare:
-            return results
-        rejected = render.render_rejections(extraction, parsed)
-        written = commit.id if commit.changes and not dry_run else None
-        return {"results": results, "commit_id": written, **({"rejected": rejected} if rejected else {})}
+            return render.render_commit(commit, word_for_word=not infer)
+        return render.render_add(extraction, commit, parsed, ways, graph=wishes.graph)
 
     def update(
         self,
         memory_id: str,
         data: str | Mapping[str, Any] | None = None,
+        metadata: Mapping[str, Any] | None = None,
         *,
         text: str | None = None,
-        metadata: Mapping[str, Any] | None = None,
         merge: bool = True,
         expiration_date: date | str | None = UNSET,
     ) -> dict[str, Any]:
@@ -144,8 +178,8 @@ class Memory(MemoryCore):
         Args:
             memory_id: which memory.
             data: the new text, or (a dict) metadata, as in mem0.
-            text: the new text.
             metadata: merged key by key, None removes a key; `merge=False` replaces all of it.
+            text: the new text.
             merge: see `metadata`.
             expiration_date: the last day on which it is visible; None clears it.
 
@@ -160,7 +194,7 @@ class Memory(MemoryCore):
             'Memory updated successfully!'
         """
         arguments.parse_id(memory_id, "memory_id")
-        revise = parse_revision(data, text, metadata, merge, expiration_date)
+        revise = parse_revision(data, text, metadata, merge, expiration_date, self._redaction)
 
         def attempt() -> Commit:
             before = self._existing(memory_id)
@@ -169,7 +203,7 @@ class Memory(MemoryCore):
             after = replace(revise(before), updated_at=self._now())
             vectors = self._vectors([after.text]) if after.text != before.text else {}
             change = Change("UPDATE", before, after, vectors.get(after.text))
-            return self._commit("update", before.scope, (change,))
+            return self._annotated_commit("update", before.scope, (change,))
 
         return {"message": "Memory updated successfully!", "commit_id": retried(attempt).id}
 
@@ -203,6 +237,7 @@ class Memory(MemoryCore):
         session_id: str | None = None,
         filters: Mapping[str, Any] | None = None,
         show_expired: bool = False,
+        show_archived: bool = False,
     ) -> dict[str, Any]:
         """Delete exactly the memories that `get_all` shows for the same arguments, in one commit.
 
@@ -216,14 +251,7 @@ class Memory(MemoryCore):
             1
         """
         scope = self._scope((user_id, agent_id, run_id, app_id, session_id))
-        if not scope.ids() and (not filters or where(filters) == EVERYTHING):
-            raise ValidationError("delete_all needs an id or a filter; to delete everything call reset()")
-
-        def attempt() -> Commit:
-            doomed = self._store.select(self._where(scope, filters, show_expired))
-            return self._commit("delete_all", scope, tuple(Change("DELETE", record) for record in doomed))
-
-        commit = retried(attempt)
+        commit = self._delete_where("delete_all", scope, filters, show_expired, show_archived)
         deleted, written = len(commit.changes), commit.id if commit.changes else None
         return {"message": "Memories deleted successfully!", "deleted": deleted, "commit_id": written}
 
@@ -234,166 +262,3 @@ class Memory(MemoryCore):
             >>> Memory(":memory:").reset()
         """
         self._store.reset()
-
-    # -- reading
-
-    def search(
-        self,
-        query: str,
-        *,
-        user_id: str | None = None,
-        agent_id: str | None = None,
-        run_id: str | None = None,
-        app_id: str | None = None,
-        session_id: str | None = None,
-        filters: Mapping[str, Any] | None = None,
-        limit: int | None = None,
-        top_k: int | None = None,
-        threshold: float | None = None,
-        explain: bool = False,
-        show_expired: bool = False,
-        output_format: str | None = None,
-        version: str | None = None,
-        rerank: bool | None = None,
-        enable_graph: bool | None = None,
-    ) -> Any:
-        """Find memories by meaning and by words.
-
-        Args:
-            query: a question or keywords.
-            user_id, agent_id, run_id, app_id: whose memories; none searches the whole file.
-            filters: see the README's filter language; applied before ranking.
-            limit, top_k: how many at most, 100 by default.
-            threshold: the lowest score wanted, 0..1.
-            explain: add `score_details` to every result.
-            show_expired: also find memories whose expiration date has passed.
-            output_format: "v1.0" returns the bare list of results.
-            version, rerank, enable_graph: accepted for mem0's callers; without effect here.
-
-        Returns:
-            {"results": [...]}, best first; items as in `get`, with `score` (0..1, higher is better).
-
-        Raises:
-            ValidationError: an argument or filter cannot be meant.
-            EmbeddingError: the query could not be embedded.
-
-        Example:
-            >>> memory = Memory(":memory:")
-            >>> _ = memory.add("Is allergic to peanuts", user_id="ana", infer=False)
-            >>> memory.search("What should ana not eat?", user_id="ana")["results"][0]["memory"]
-            'Is allergic to peanuts'
-        """
-        asked = arguments.parse_text(query, "query")
-        scope = self._scope((user_id, agent_id, run_id, app_id, session_id))
-        condition = self._where(scope, filters, show_expired)
-        most = arguments.parse_limit(limit, top_k, DEFAULT_LIMIT) or 0
-        least = arguments.parse_threshold(threshold)
-        explaining = arguments.parse_flag(explain, "explain")
-        bare = arguments.parse_output_format(output_format)
-        vector = self._query_vector(asked)
-        found = search_store(self._store, asked, vector, condition, limit=most, threshold=least)
-        results = [render.render_hit(hit, explaining) for hit in found]
-        return results if bare else {"results": results}
-
-    def get(self, memory_id: str) -> MemoryItem | None:
-        """Return one memory, expired or not, or None when the id is unknown or deleted.
-
-        Example:
-            >>> Memory(":memory:").get("nobody") is None
-            True
-        """
-        record = self._store.get(arguments.parse_id(memory_id, "memory_id"))
-        return None if record is None else render.render_record(record)
-
-    def get_all(
-        self,
-        *,
-        user_id: str | None = None,
-        agent_id: str | None = None,
-        run_id: str | None = None,
-        app_id: str | None = None,
-        session_id: str | None = None,
-        filters: Mapping[str, Any] | None = None,
-        limit: int | None = None,
-        top_k: int | None = None,
-        page: int | None = None,
-        page_size: int | None = None,
-        show_expired: bool = False,
-        output_format: str | None = None,
-        version: str | None = None,
-        enable_graph: bool | None = None,
-    ) -> Any:
-        """List memories, newest first.
-
-        Args:
-            user_id, agent_id, run_id, app_id: whose memories; none lists the whole file.
-            filters: see the README's filter language.
-            limit, top_k: how many at most (with `page`: on a page); all by default.
-            page, page_size: page numbers start at 1; page_size is 100 by default.
-            show_expired: also list memories whose expiration date has passed.
-            output_format: "v1.0" returns the bare list.
-            version, enable_graph: accepted for mem0's callers; without effect here.
-
-        Returns:
-            {"results": [...]}; with `page` or `page_size` also "count", "next" and "previous"
-            (page numbers, or None).
-
-        Example:
-            >>> memory = Memory(":memory:")
-            >>> _ = memory.add("Likes tea", user_id="ana", infer=False)
-            >>> [item["memory"] for item in memory.get_all(user_id="ana")["results"]]
-            ['Likes tea']
-        """
-        scope = self._scope((user_id, agent_id, run_id, app_id, session_id))
-        condition = self._where(scope, filters, show_expired)
-        most = arguments.parse_limit(limit, top_k, None)
-        bare = arguments.parse_output_format(output_format)
-        if page is not None or page_size is not None:
-            paged = self._page(condition, page, page_size, most)
-            return paged["results"] if bare else paged
-        records = self._store.select(condition, limit=most)
-        results = [render.render_record(record) for record in records]
-        return results if bare else {"results": results}
-
-    def count(
-        self,
-        *,
-        user_id: str | None = None,
-        agent_id: str | None = None,
-        run_id: str | None = None,
-        app_id: str | None = None,
-        session_id: str | None = None,
-        filters: Mapping[str, Any] | None = None,
-        show_expired: bool = False,
-    ) -> int:
-        """Count the memories that `get_all` shows for the same arguments.
-
-        Example:
-            >>> Memory(":memory:").count(user_id="ana")
-            0
-        """
-        scope = self._scope((user_id, agent_id, run_id, app_id, session_id))
-        return self._store.count(self._where(scope, filters, show_expired))
-
-    def history(self, memory_id: str) -> list[HistoryItem]:
-        """Return every change of one memory, oldest first, also after it was deleted.
-
-        Returns:
-            Rows of {"id", "memory_id", "old_memory", "new_memory", "event", "action" (the same),
-            "created_at", "updated_at", "is_deleted", "actor_id", "role", "commit_id"}.
-
-        Raises:
-            MemoryNotFoundError: no memory ever had this id.
-
-        Example:
-            >>> memory = Memory(":memory:")
-            >>> id = memory.add("Likes tea", user_id="ana", infer=False)["results"][0]["id"]
-            >>> [row["event"] for row in memory.history(id)]
-            ['ADD']
-        """
-        entries = self._store.history(arguments.parse_id(memory_id, "memory_id"))
-        if not entries:
-            raise MemoryNotFoundError(
-                f"no memory ever had the id {memory_id!r}: `get_all` lists those that exist"
-            )
-        return render.render_history(entries)

@@ -5,9 +5,10 @@ Pure functions from our nouns to TypedDicts; nothing here decides anything.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, cast
 
+from tinymem.store.ledger import Owner
 from tinymem.types import (
     AddItem,
     Change,
@@ -69,6 +70,77 @@ def render_hit(hit: Hit, explain: bool) -> MemoryItem:
     if explain:
         item["score_details"] = dict(hit.parts)
     return item
+
+
+def render_judged(record: Record, verdicts: Sequence[tuple[str, str | None, str]]) -> MemoryItem:
+    """Render a Record with the latest of (verdict, reason, time) that somebody gave it."""
+    item = render_record(record)
+    if verdicts:
+        item["feedback"], item["feedback_reason"], _ = verdicts[-1]
+    return item
+
+
+def render_fields(item: MemoryItem, wanted: frozenset[str] | None) -> MemoryItem:
+    """Leave of an item the keys that are wanted; None wants all."""
+    if wanted is None:
+        return item
+    return cast(MemoryItem, {key: value for key, value in item.items() if key in wanted})
+
+
+def render_results(
+    items: Sequence[MemoryItem],
+    records: Sequence[Record],
+    bare: bool,
+    graph: bool,
+    paging: Mapping[str, Any] | None = None,
+) -> Any:
+    """Render a listing as mem0 does: the list alone, or a dict with paging and, asked for, the relations."""
+    if bare:
+        return list(items)
+    related = {"relations": listed_relations(records)} if graph else {}
+    return {**(paging or {}), "results": list(items), **related}
+
+
+def listed_relations(records: Iterable[Record]) -> list[RelationItem]:
+    """Return the relations of several memories, each once."""
+    return render_relations(dict.fromkeys(each for record in records for each in record.relations))
+
+
+def render_owner(owner: Owner) -> dict[str, Any]:
+    """Render who has memories, with mem0's keys."""
+    return {
+        "type": owner.field.removesuffix("_id"),
+        "id": owner.id,
+        "name": owner.id,
+        "total_memories": owner.memories,
+        "created_at": owner.first,
+        "updated_at": owner.last,
+    }
+
+
+def render_add(
+    extraction: Extraction,
+    commit: Commit,
+    messages: Sequence[Message],
+    ways: tuple[bool, bool],
+    *,
+    graph: bool,
+) -> dict[str, Any]:
+    """Render what an `add` did; `ways` are its `infer` and `dry_run`."""
+    infer, dry_run = ways
+    answer: dict[str, Any] = {"results": render_commit(commit, word_for_word=not infer)}
+    answer["commit_id"] = commit.id if commit.changes and not dry_run else None
+    if rejected := render_rejections(extraction, messages):
+        answer["rejected"] = rejected
+    if graph:
+        after = [change.after for change in commit.changes if change.after]
+        before = [change.before for change in commit.changes if change.before]
+        new, old = listed_relations(after), listed_relations(before)
+        answer["relations"] = {
+            "added_entities": [each for each in new if each not in old],
+            "deleted_entities": [each for each in old if each not in new],
+        }
+    return answer
 
 
 def render_change(change: Change, *, word_for_word: bool) -> AddItem:

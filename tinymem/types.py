@@ -7,6 +7,8 @@ imports nothing of tinymem and must never import a model runtime.
 from __future__ import annotations
 
 import hashlib
+import re
+import unicodedata
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, timezone
@@ -35,6 +37,16 @@ NewId = Callable[[], str]
 def text_hash(text: str) -> str:
     """Return the MD5 hex digest of a memory's text (mem0's `hash` field; identity, not security)."""
     return hashlib.md5(text.encode("utf-8"), usedforsecurity=False).hexdigest()
+
+
+def entity_key(name: str) -> str:
+    """Return what two spellings of one name have in common.
+
+    >>> entity_key("  The Café  Rouge.") == entity_key("café rouge")
+    True
+    """
+    folded = " ".join(unicodedata.normalize("NFKC", name).casefold().split())
+    return re.sub(r"^(the|a|an)\s+(?=\S)", "", folded.strip(" .,;:!?\"'()")) or folded
 
 
 def render_time(moment: datetime) -> str:
@@ -121,7 +133,11 @@ class Triple:
 
 @dataclass(frozen=True)
 class Record:
-    """A stored memory. `created_at` and `updated_at` are aware and in UTC."""
+    """A stored memory. `created_at` and `updated_at` are aware and in UTC.
+
+    `follows` is the id of the memory that was said just before it in the same conversation, where both were
+    stored word for word: what stands around a message helps to find it.
+    """
 
     id: str
     text: str
@@ -138,6 +154,7 @@ class Record:
     archived: bool = False
     event: EventDate | None = None
     relations: tuple[Triple, ...] = ()
+    follows: str | None = None
 
     @property
     def hash(self) -> str:
@@ -329,6 +346,8 @@ class MemoryItem(TypedDict, total=False):
     event_end: str
     event_precision: Precision
     relations: list[RelationItem]
+    feedback: str
+    feedback_reason: str | None
     score: float
     score_details: dict[str, float]
 

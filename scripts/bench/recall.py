@@ -1,11 +1,13 @@
 #!/usr/bin/env python3
-"""Does search find what it should? Questions asked of the corpus, by words, by meaning, and fused.
+"""Does search find what it should? Questions asked of facts and of conversations, beside other ways to rank.
 
     python scripts/bench/recall.py [--locomo FILE.json.gz] [--grid]
 
-Each question has the facts that answer it; all facts of the training corpus are the store. Prints
-recall@5, recall@10 and MRR@10. --grid tries other weights of `recall/fuse.py`; --locomo measures on
-the turns of a LoCoMo file as well (never shipped: its licence forbids it).
+Facts: those of the training corpus in one file, of which eight persons have some of their own, and the
+questions of questions.jsonl. Conversations: a LoCoMo file (never shipped: its licence forbids it), every
+session told to `add` word for word, with names and its date; to be found is the turn that holds the evidence.
+The other ways to rank get the same embedder and FTS5 index, and turns with the speaker's name before them,
+because they know it from nowhere else. --grid tries other weights of `recall/fuse.py`.
 """
 
 from __future__ import annotations
@@ -13,124 +15,339 @@ from __future__ import annotations
 import argparse
 import gzip
 import json
-from collections.abc import Callable, Iterable
+import re
+import statistics
+import sys
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from itertools import cycle
+from math import log2
 from pathlib import Path
+from typing import Any
 
+sys.path.insert(0, str(Path(__file__).resolve().parents[2]))  # run by its path, too, it finds its sibling
+
+from scripts.bench.other_ways import BEFORE, ask_others
 from tinymem import Memory
-from tinymem.recall import fuse as fusing
-from tinymem.recall.search import candidates
-from tinymem.store.filters import EVERYTHING
+from tinymem.recall.fuse import AROUND_WEIGHT, KEYWORD_HALF, KEYWORD_WEIGHT, SPEAKER_WEIGHT, with_more
 
 HERE = Path(__file__).parent
 CORPUS = HERE.parent / "train" / "corpus"
+PERSONS = 8
+FLOOR, GOAL = (0.78, 0.60), (0.85, 0.70)  # R@10 and nDCG@10 on LoCoMo
+SURE_OF_FACTS, SURE_OF_MESSAGES = 0.24, 0.6  # what the docstring of `search` says of thresholds
+CATEGORIES = {1: "multi-hop", 2: "temporal", 3: "open", 4: "single-hop"}
+MEASURES = ("R@5", "R@10", "R@20", "MRR@10", "nDCG@10")
+NONSENSE = (
+    *("asdf qwer zxcv", "lorem ipsum dolor sit amet", "the of and to", "hm", "1234567890", "??? !!!"),
+    *("colourless green ideas sleep furiously", "purple Tuesday multiplied by seven umbrellas"),
+    *("SELECT * FROM users WHERE 1=1", "def fibonacci(n): return n", "http 502 bad gateway nginx"),
+    *(
+        "boiling point of tungsten",
+        "capital of Burkina Faso",
+        "prove that the square root of 2 is irrational",
+    ),
+    *("who won the 1934 world cup", "translate good night into Finnish", "GDP of Peru in 1987"),
+)
 
-Question = tuple[str, set[str]]
+Result = dict[str, Any]
+Row = tuple[float, ...]
 
 
-def jsonl(path: Path) -> list[dict]:
+@dataclass(frozen=True)
+class Question:
+    """A query, what answers it (texts of facts, or ids of turns), of which kind it is, and who asks."""
+
+    query: str
+    wanted: frozenset[str]
+    kind: str
+    person: str = "all"
+
+
+@dataclass(frozen=True)
+class Talk:
+    """A conversation: sessions of (time, [(turn, speaker, text), ...]), and questions about it."""
+
+    sessions: list[tuple[str, list[tuple[str, str, str]]]]
+    questions: list[Question]
+
+    def speakers(self) -> list[str]:
+        return sorted({name for _, turns in self.sessions for _, name, _ in turns})
+
+
+def measured(found: Sequence[str], wanted: frozenset[str]) -> Row:
+    """Return recall@5, @10, @20, reciprocal rank and nDCG within 10 of one question."""
+    hits = [each in wanted for each in found[:20]]
+    recalls = [sum(hits[:cut]) / len(wanted) for cut in (5, 10, 20)]
+    rank = next((1 / place for place, hit in enumerate(hits[:10], 1) if hit), 0.0)
+    gain = sum(hit / log2(place + 1) for place, hit in enumerate(hits[:10], 1))
+    return *recalls, rank, gain / sum(1 / log2(place + 1) for place in range(1, min(len(wanted), 10) + 1))
+
+
+def mean(rows: Sequence[Row]) -> Row:
+    return tuple(sum(column) / len(rows) for column in zip(*rows, strict=True))
+
+
+def rescored(one: Result, half: float, weight: float) -> float:
+    """Return the score that other constants of the keyword part would give a result."""
+    parts = one["score_details"]
+    bm25 = KEYWORD_HALF * parts["keyword_score"] / (1 - parts["keyword_score"])
+    own = 1 - (1 - parts["semantic_score"]) * (1 - weight * bm25 / (bm25 + half))
+    return with_more(own, AROUND_WEIGHT * parts["context_score"] + SPEAKER_WEIGHT * parts["speaker_score"])
+
+
+def reranked(results: Sequence[Result], half: float, weight: float) -> list[Result]:
+    return sorted(results, key=lambda one: -rescored(one, half, weight))
+
+
+# -- facts
+
+
+def jsonl(path: Path) -> list[dict[str, Any]]:
     return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines() if line.strip()]
 
 
-def corpus_store() -> tuple[list[str], list[Question]]:
-    """Return all facts of the corpus, and the questions with the facts that answer them."""
-    questions = [(row["query"], set(row["facts"])) for row in jsonl(HERE / "questions.jsonl") if row["facts"]]
+def corpus_facts() -> tuple[dict[str, list[str]], list[Question]]:
+    """Return the facts of every person, and the questions; most facts belong to "others"."""
     talks = [talk for path in sorted(CORPUS.glob("conversations_*.jsonl")) for talk in jsonl(path)]
-    facts = [fact["text"] for talk in talks for fact in talk["facts"]]
-    return list(dict.fromkeys([*(f for _, wanted in questions for f in sorted(wanted)), *facts])), questions
+    told = {talk["id"]: [fact["text"] for fact in talk["facts"]] for talk in talks}
+    rows = jsonl(HERE / "questions.jsonl")
+    asked_about = sorted({fact.split(":")[0] for row in rows for fact in row["fact_ids"]})
+    owners = dict(zip(asked_about, cycle(f"person {number}" for number in range(PERSONS)), strict=False))
+    anybody = cycle(sorted(set(owners.values())))
+    facts: dict[str, list[str]] = defaultdict(list)
+    questions = []
+    for row in rows:
+        person = owners[row["fact_ids"][0].split(":")[0]] if row["facts"] else next(anybody)
+        facts[person] += row["facts"]
+        questions.append(Question(row["query"], frozenset(row["facts"]), row["kind"], person))
+    for talk, owner in owners.items():
+        facts[owner] += told[talk]
+    known = {text for texts in facts.values() for text in texts}
+    facts["others"] = [text for texts in told.values() for text in texts if text not in known]
+    return {person: list(dict.fromkeys(texts)) for person, texts in facts.items()}, questions
 
 
-def locomo_stores(path: Path) -> Iterable[tuple[list[str], list[Question]]]:
-    """Return, for each conversation, its turns and the questions with the turns that answer them."""
-    with gzip.open(path, "rt", encoding="utf-8") as file:
-        talks = json.load(file)
-    for talk in talks:
-        conversation = talk["conversation"]
-        turns = {}
-        for name, session in conversation.items():
-            if name.startswith("session_") and isinstance(session, list):
-                turns.update({turn["dia_id"]: f"{turn['speaker']}: {turn['text']}" for turn in session})
-        asked = []
-        for question in talk["qa"]:
-            wanted = {turns[each] for each in question.get("evidence", []) if each in turns}
-            if wanted and question.get("category") in (1, 2, 3, 4):
-                asked.append((question["question"], wanted))
-        yield list(dict.fromkeys(turns.values())), asked
+def ask_about_facts() -> tuple[list[Question], dict[str, list[list[Result]]], dict[str, list[list[Result]]]]:
+    """Return the questions, what each finds in one person's facts and in all, and what nonsense finds."""
+    facts, questions = corpus_facts()
+    with Memory(":memory:", categorize=False) as memory:
+        for person, texts in facts.items():
+            memory.add_many(texts, user_id=person)
+
+        def ask(query: str, **whose: str) -> list[Result]:
+            results: list[Result] = memory.search(query, top_k=100, explain=True, **whose)["results"]
+            return results
+
+        own = len(facts) - 1
+        few = f"{sum(map(len, facts.values())) - len(facts['others'])} facts of {own} persons, each alone"
+        every = f"all {memory.count():,} facts"
+        found = {
+            few: [ask(one.query, user_id=one.person) for one in questions],
+            every: [ask(one.query) for one in questions],
+        }
+        nothing = {few: [ask(query, user_id=f"person {n % own}") for n, query in enumerate(NONSENSE)]}
+    return questions, found, nothing
 
 
-def measure(rank: Callable[[str], list[str]], questions: list[Question]) -> list[tuple[float, float, float]]:
-    """Return (recall@5, recall@10, reciprocal rank within 10) of every question."""
-    rows = []
-    for query, wanted in questions:
-        found = rank(query)
-        first = next((place for place, text in enumerate(found[:10], 1) if text in wanted), None)
-        rows.append((
-            len(wanted & set(found[:5])) / len(wanted),
-            len(wanted & set(found[:10])) / len(wanted),
-            1 / first if first else 0.0,
-        ))  # fmt: skip
+def by_kind(questions: Sequence[Question], found: Sequence[list[Result]]) -> dict[str, list[Row]]:
+    """Return the rows of every kind, and of all."""
+    rows: dict[str, list[Row]] = defaultdict(list)
+    for question, results in zip(questions, found, strict=True):
+        if question.wanted:
+            row = measured([one["memory"] for one in results], question.wanted)
+            rows[question.kind].append(row)
+            rows["all"].append(row)
     return rows
 
 
-def rows_by_way(
-    texts: list[str], questions: list[Question], grid: bool
-) -> dict[str, list[tuple[float, float, float]]]:
-    """Ask every question in every way of one store that holds the texts."""
-    with Memory(":memory:") as memory:
-        for start in range(0, len(texts), 500):
-            batch = [{"role": "user", "content": text} for text in texts[start : start + 500]]
-            memory.add(batch, user_id="u", infer=False)
-        store = memory._store  # the parts of a search are not public
-        pools = {q: candidates(store, q, memory._query_vector(q), EVERYTHING, 10) for q, _ in questions}
-        names = {one.rowid for pool in pools.values() for one in pool}
-        text_of = {row: record.text for row, record in store.get_many(sorted(names)).items()}
-
-    def ranked(score: Callable[[fusing.Scored], float]) -> Callable[[str], list[str]]:
-        return lambda q: [text_of[one.rowid] for one in sorted(pools[q], key=lambda o: (-score(o), o.rowid))]
-
-    ways = {
-        "meaning only": ranked(lambda one: one.semantic),
-        "words only": ranked(lambda one: one.keyword),
-        "fused (search)": ranked(lambda one: one.score),
-    }
+def report_facts(grid: bool) -> None:
+    questions, found, nonsense = ask_about_facts()
+    columns = {}
+    for where, each in found.items():
+        columns[f"{where}, before"] = by_kind(questions, [reranked(one, *BEFORE) for one in each])
+        columns[where] = by_kind(questions, each)
+    kinds = list(next(iter(columns.values())))
+    print_table(
+        ["facts: R@5", "questions", *columns],
+        [
+            [kind, str(len(rows)), *(f"{mean(column[kind])[0]:.3f}" for column in columns.values())]
+            for kind, rows in [(kind, next(iter(columns.values()))[kind]) for kind in sorted(kinds)]
+        ],
+    )
+    few = next(iter(found))
+    pairs = list(zip(questions, found[few], strict=True))
+    right = [
+        one["score"]
+        for question, results in pairs
+        for one in results[:10]
+        if one["memory"] in question.wanted
+    ]
+    none = [results for question, results in pairs if not question.wanted]
+    wrong = {"questions that nothing answers": none, "nonsense": nonsense[few]}
+    report_threshold("one person's facts", right, wrong, SURE_OF_FACTS)
     if grid:
-        for half in (3.0, 6.0, 10.0, 15.0):
-            for weight in (0.2, 0.35, 0.5, 0.65, 0.8):
-                ways[f"half {half:g} weight {weight:g}"] = ranked(
-                    lambda o, h=half, w=weight: rescored(o, h, w)
-                )
-    return {name: measure(rank, questions) for name, rank in ways.items()}
+        print_grid(found[few], [one.wanted for one in questions], "memory", "facts")
 
 
-def rescored(one: fusing.Scored, half: float, weight: float) -> float:
-    """Return the score that other constants would give."""
-    bm25 = one.keyword * fusing.KEYWORD_HALF / (1 - one.keyword)
-    return 1 - (1 - one.semantic) * (1 - weight * bm25 / (bm25 + half))
+# -- conversations
 
 
-def report(title: str, rows: dict[str, list[tuple[float, float, float]]]) -> None:
-    print(f"{title:28} R@5    R@10   MRR@10")
-    for name, each in rows.items():
-        print(
-            f"  {name:26} "
-            + "  ".join(f"{sum(column) / len(each):.3f}" for column in zip(*each, strict=True))
-        )
+def read_talks(path: Path) -> Iterator[Talk]:
+    with gzip.open(path, "rt", encoding="utf-8") as file:
+        talks = json.load(file)
+    for talk in talks:
+        conversation, sessions = talk["conversation"], []
+        names = [name for name in conversation if re.fullmatch(r"session_\d+", name)]
+        for name in sorted(names, key=lambda name: int(name.split("_")[1])):
+            said = datetime.strptime(conversation[f"{name}_date_time"], "%I:%M %p on %d %B, %Y")
+            turns = [(turn["dia_id"], turn["speaker"], turn["text"]) for turn in conversation[name]]
+            sessions.append((said.isoformat(), turns))
+        known = {turn for _, turns in sessions for turn, _, _ in turns}
+        questions = []
+        for row in talk["qa"]:
+            evidence = frozenset(re.findall(r"D\d+:\d+", " ".join(row.get("evidence", [])))) & known
+            if evidence and row["category"] in CATEGORIES:
+                questions.append(Question(row["question"], evidence, CATEGORIES[row["category"]]))
+        yield Talk(sessions, questions)
+
+
+def tell(memory: Memory, talk: Talk) -> dict[str, str]:
+    """Add a conversation as an application would; return the turn of every memory's id."""
+    turn_of = {}
+    for said, turns in talk.sessions:
+        messages = [{"role": "user", "name": name, "content": text} for _, name, text in turns]
+        added = memory.add(messages, user_id="all", timestamp=said, infer=False)["results"]
+        turn_of |= {item["id"]: turn for item, (turn, _, _) in zip(added, turns, strict=True)}
+    return turn_of
+
+
+def ask_talk(talk: Talk, queries: Iterable[str], most: int) -> list[list[Result]]:
+    """Return what `search` finds for every query; each result says under "turn" which turn it is."""
+    with Memory(":memory:", categorize=False) as memory:
+        turn_of = tell(memory, talk)
+        found = [
+            memory.search(query, user_id="all", top_k=most, explain=True)["results"] for query in queries
+        ]
+    return [[{**one, "turn": turn_of[one["id"]]} for one in results] for results in found]
+
+
+def about_others(talk: Talk, other: Talk, *, renamed: bool) -> list[str]:
+    """Return the questions of another conversation; renamed, they ask about those who speak in this one."""
+    queries = [question.query for question in other.questions]
+    if renamed:
+        for theirs, mine in zip(other.speakers(), talk.speakers(), strict=True):
+            queries = [query.replace(theirs, mine) for query in queries]
+    return queries
+
+
+def rank_others(talk: Talk) -> dict[str, list[Row]]:
+    """Return the rows of every other way to rank."""
+    turns = [turn for _, turns in talk.sessions for turn in turns]
+    texts, queries = [f"{name}: {text}" for _, name, text in turns], [one.query for one in talk.questions]
+    return {
+        way: [
+            measured([turns[place][0] for place in places], question.wanted)
+            for places, question in zip(found, talk.questions, strict=True)
+        ]
+        for way, found in ask_others(texts, queries, 20).items()
+    }
+
+
+def report_talks(path: Path, grid: bool) -> None:
+    talks = list(read_talks(path))
+    rows: dict[str, list[Row]] = defaultdict(list)
+    right: list[float] = []
+    wrong: dict[str, list[list[Result]]] = defaultdict(list)
+    wide: list[list[Result]] = []
+    for talk, other in zip(talks, [*talks[1:], *talks[:1]], strict=True):
+        for way, each in rank_others(talk).items():
+            rows[way] += each
+        asked = [question.query for question in talk.questions]
+        absent, present = (about_others(talk, other, renamed=renamed) for renamed in (False, True))
+        found = ask_talk(talk, [*asked, *absent, *present], 20)
+        for results, question in zip(found, talk.questions, strict=False):
+            row = measured([one["turn"] for one in results], question.wanted)
+            rows["`search`"].append(row)
+            rows[f"`search`, {question.kind}"].append(row)
+            right += [one["score"] for one in results[:10] if one["turn"] in question.wanted]
+        wrong["questions about people who are not there"] += found[len(asked) : -len(present)]
+        wrong["questions about these people, from another life"] += found[-len(present) :]
+        wide += ask_talk(talk, asked, 100) if grid else []
+    turns = sum(len(turns) for talk in talks for _, turns in talk.sessions)
+    print_table(
+        [f"LoCoMo: {len(talks)} conversations, {turns:,} turns", "questions", *MEASURES],
+        [[way, str(len(each)), *(f"{one:.3f}" for one in mean(each))] for way, each in rows.items()],
+    )
+    print_verdict(mean(rows["`search`"]))
+    report_threshold("messages", right, wrong, SURE_OF_MESSAGES)
+    if grid:
+        print_grid(wide, [one.wanted for talk in talks for one in talk.questions], "turn", "messages")
+
+
+# -- printing
+
+
+def print_table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
+    print("| " + " | ".join(head) + " |")
+    print("|" + "---|" * len(head))
+    for row in rows:
+        print("| " + " | ".join(row) + " |")
+    print()
+
+
+def print_verdict(row: Row) -> None:
+    said = []
+    for name, value, floor, goal in zip(("R@10", "nDCG@10"), (row[1], row[4]), FLOOR, GOAL, strict=True):
+        verdict = "meets" if value >= floor else "misses"
+        said.append(f"{name} {value:.3f} {verdict} the floor {floor:.2f}, the goal is {goal:.2f}")
+    print("; ".join(said) + "\n")
+
+
+def report_threshold(
+    title: str, right: list[float], wrong: dict[str, list[list[Result]]], documented: float
+) -> None:
+    """Say which threshold keeps 95 % of the right answers, and what that and the documented one drop."""
+    exact = sorted(right)[len(right) // 20]
+    head = [f"{title}: threshold", f"keeps of {len(right)} right answers"]
+    head += [f"drops of what {len(found)} {name} return" for name, found in wrong.items()]
+    rows = []
+    for threshold in (exact, documented):
+        kept = sum(score >= threshold for score in right) / len(right)
+        dropped = [
+            statistics.fmean(one["score"] < threshold for results in found for one in results[:10])
+            for found in wrong.values()
+        ]
+        rows.append([f"{threshold:.3f}", *(f"{share:.0%}" for share in (kept, *dropped))])
+    print_table(head, rows)
+
+
+def print_grid(found: Sequence[list[Result]], wanted: Sequence[frozenset[str]], key: str, title: str) -> None:
+    rows = []
+    for half in (6.0, 8.0, 10.0, 15.0, 20.0):
+        for weight in (0.5, 0.65, 0.8, 0.9):
+            each = [
+                measured([one[key] for one in reranked(results, half, weight)], answers)
+                for results, answers in zip(found, wanted, strict=True)
+                if answers
+            ]
+            now = " (now)" if (half, weight) == (KEYWORD_HALF, KEYWORD_WEIGHT) else ""
+            rows.append([f"half {half:g}, weight {weight:g}{now}", *(f"{one:.3f}" for one in mean(each))])
+    print_table([title, *MEASURES], rows)
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--locomo", type=Path)
-    parser.add_argument("--grid", action="store_true")
+    parser.add_argument("--locomo", type=Path, help="a LoCoMo file, gzipped JSON")
+    parser.add_argument("--grid", action="store_true", help="try other weights of words against meaning")
     chosen = parser.parse_args()
-    texts, questions = corpus_store()
-    report(f"{len(questions)} questions, {len(texts)} facts", rows_by_way(texts, questions, chosen.grid))
+    report_facts(chosen.grid)
     if chosen.locomo:
-        total: dict[str, list[tuple[float, float, float]]] = {}
-        for turns, asked in locomo_stores(chosen.locomo):
-            for name, rows in rows_by_way(turns, asked, chosen.grid).items():
-                total.setdefault(name, []).extend(rows)
-        report("LoCoMo turns", total)
+        report_talks(chosen.locomo, chosen.grid)
 
 
 if __name__ == "__main__":

@@ -1,48 +1,76 @@
-"""Two ranked lists become one, with a score that means the same in every query.
+"""What is known of a candidate becomes one score that means the same in every query.
 
-Pure arithmetic over (rowid, value) pairs. The score must never depend on which other memories
-happen to match: a threshold that was right yesterday has to be right today.
+Pure arithmetic. The score must never depend on which other memories happen to match: a threshold that was
+right yesterday has to be right today.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass
+from math import exp
 
-KEYWORD_HALF = 10.0
-"""The bm25 value at which the keyword part reaches one half. Source: scripts/bench/recall.py."""
+KEYWORD_HALF = 8.0
+"""The bm25 value at which the keyword part reaches one half. Source: scripts/bench/recall."""
 
-KEYWORD_WEIGHT = 0.65
-"""How much of the remaining distance to 1 a perfect keyword match covers. Source: scripts/bench/recall.py."""
+KEYWORD_WEIGHT = 0.8
+"""How much of the remaining distance to 1 a perfect keyword match covers. Source: scripts/bench/recall."""
+
+AROUND_WEIGHT = 0.4
+"""What perfect neighbours in the conversation add: they help a message, and can never hurt one."""
+
+SPEAKER_WEIGHT = 0.3
+"""What it adds that the query names just the one who said it."""
+
+BEFORE, EARLIER, AFTER = 0.4, 0.2, 0.4
+"""How much of what the neighbours add comes from which of them."""
 
 
 @dataclass(frozen=True)
 class Scored:
-    """One candidate: its row, its score in 0..1, and the two parts (each in 0..1) it was made of."""
+    """One candidate: its row, its score in 0..1, and the parts (each in 0..1) it was made of."""
 
     rowid: int
     score: float
     semantic: float
     keyword: float
+    around: float = 0.0
+    speaker: float = 0.0
 
 
-def fuse(cosines: Mapping[int, float], bm25s: Mapping[int, float]) -> list[Scored]:
-    """Return every candidate of either list, best first, ties by the older row.
+def score_one(
+    rowid: int, cosine: float | None, bm25: float | None, *, around: float = 0.0, spoken: bool = False
+) -> Scored:
+    """Score one candidate from what is known of it.
 
-    The parts join like independent evidence: score = 1 - (1 - semantic) * (1 - weight * keyword),
-    so that a memory found only by meaning keeps its full score whatever words others share with the
-    query, and a memory found only by its words still surfaces.
+    Meaning and words join like independent evidence: 1 - (1 - semantic) * (1 - weight * keyword), so that
+    a memory found only by meaning keeps its full score whatever words others share with the query, and one
+    found only by its words still surfaces. What stands around it, and who said it, is added.
 
     Args:
-        cosines: cosine similarity (-1..1) by row; a missing row has no vector.
-        bm25s: positive bm25 by row; a missing row shares no word with the query.
+        rowid: its row.
+        cosine: how alike query and memory are, -1..1; None without a vector.
+        bm25: how well the words in and around it fit, above 0; None without a common word.
+        around: how alike the query and its neighbours are, 0..1.
+        spoken: whether the query names just the one who said it.
     """
-    scored = [score_one(row, cosines.get(row), bm25s.get(row)) for row in cosines.keys() | bm25s.keys()]
-    return sorted(scored, key=lambda one: (-one.score, one.rowid))
-
-
-def score_one(rowid: int, cosine: float | None, bm25: float | None) -> Scored:
-    """Score one candidate from what is known of it."""
     semantic = min(1.0, max(0.0, cosine or 0.0))
     keyword = bm25 / (bm25 + KEYWORD_HALF) if bm25 and bm25 > 0 else 0.0
-    return Scored(rowid, 1 - (1 - semantic) * (1 - KEYWORD_WEIGHT * keyword), semantic, keyword)
+    own = 1 - (1 - semantic) * (1 - KEYWORD_WEIGHT * keyword)
+    beside = AROUND_WEIGHT * around + SPEAKER_WEIGHT * spoken
+    return Scored(rowid, with_more(own, beside), semantic, keyword, around, float(spoken))
+
+
+def with_more(score: float, more: float) -> float:
+    """Return a score with something added, less and less so the nearer it comes to 1.
+
+    >>> with_more(0.5, 0.0), 0.59 < with_more(0.5, 0.1) < 0.6, with_more(1.0, 0.3)
+    (0.5, True, 1.0)
+    """
+    left = 1 - score
+    return 1.0 if left <= 0 else 1 - left * exp(-more / left)
+
+
+def ranked(scored: Iterable[Scored]) -> list[Scored]:
+    """Return candidates, best first, ties by the older row."""
+    return sorted(scored, key=lambda one: (-one.score, one.rowid))

@@ -1,13 +1,18 @@
 """From a query to ranked Hits: meaning and words are asked within the filter, fused, and cut.
 
 Everything is read in one snapshot of the file, and nothing is ever written here. Filters reach SQL
-before any ranking, so a filtered search is never short of matches that exist.
+before any ranking, so a filtered search is never short of matches that exist. Messages of a conversation
+are also judged by what was said around them; a memory that stands alone is judged by itself.
 """
 
 from __future__ import annotations
 
-from tinymem.recall.fuse import Scored, fuse
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from tinymem.recall.fuse import AFTER, BEFORE, EARLIER, Scored, ranked, score_one
 from tinymem.store.filters import Where, rows_where
+from tinymem.store.neighbours import Around
 from tinymem.store.store import Store
 from tinymem.types import Hit, Vector
 
@@ -15,21 +20,23 @@ POOL_FACTOR = 4  # candidates taken from each side for every result wanted
 POOL_LEAST = 60  # and at least so many, so that the two sides have a chance to meet
 
 
+@dataclass(frozen=True)
+class Asked:
+    """A query: its words, the embedding of what it asks but for names, and the one speaker whom it names."""
+
+    words: str
+    vector: Vector | None = None
+    speaker: str | None = None
+
+
 def search(
-    store: Store,
-    query: str,
-    vector: Vector | None,
-    where: Where,
-    *,
-    limit: int,
-    threshold: float | None = None,
+    store: Store, asked: Asked, where: Where, *, limit: int, threshold: float | None = None
 ) -> list[Hit]:
     """Return at most `limit` Hits, best first.
 
     Args:
         store: the file.
-        query: the user's words, asked of the keyword index.
-        vector: the query's embedding, float32 (dimension,), L2-normalised; None searches by words alone.
+        asked: the query; without a vector it is searched by words alone.
         where: the compiled filter.
         limit: how many Hits at most.
         threshold: the lowest score (0..1) of a Hit.
@@ -37,31 +44,65 @@ def search(
     if limit == 0:
         return []
     with store.snapshot():
-        ranked = [
-            one for one in candidates(store, query, vector, where, limit) if one.score >= (threshold or 0)
-        ]
-        kept = ranked[:limit]
+        found = [one for one in candidates(store, asked, where, limit) if one.score >= (threshold or 0)]
+        kept = found[:limit]
         records = store.get_many([one.rowid for one in kept])
     return [Hit(records[one.rowid], one.score, explain(one)) for one in kept]
 
 
-def candidates(store: Store, query: str, vector: Vector | None, where: Where, limit: int) -> list[Scored]:
+def candidates(store: Store, asked: Asked, where: Where, limit: int) -> list[Scored]:
     """Return the fused best of both sides, more than `limit` where there are more.
 
     What only one side found is scored on the other as well, so that a score never depends on the limit.
     """
     pool = max(POOL_FACTOR * limit, POOL_LEAST)
-    bm25s = dict(store.keyword_matches(query, where, pool))
-    if vector is None:
-        return fuse({}, bm25s)
-    cosines = dict(store.nearest(vector, where, pool))
-    near = [row for row in cosines if row not in bm25s]
-    cosines.update(store.similarities(vector, [row for row in bm25s if row not in cosines]))
-    if len(bm25s) == pool:  # there may be more that share words
-        bm25s.update(store.keyword_matches(query, rows_where(near), len(near)))
-    return fuse(cosines, bm25s)
+    bm25s = dict(store.keyword_matches(asked.words, where, pool))
+    cosines = {} if asked.vector is None else dict(store.nearest(asked.vector, where, pool))
+    exhausted = len(bm25s) < pool  # then no other memory shares a word with the query
+    around = store.around([*bm25s, *cosines])
+    rows = {*bm25s, *cosines, *beside(store, around, where)}
+    if len(rows) > len(around):
+        around |= store.around([row for row in rows if row not in around]) if around else {}
+    measured = rows.union(*map(members, around.values()))
+    if asked.vector is not None:
+        cosines |= store.similarities(asked.vector, [row for row in measured if row not in cosines])
+    unread = [row for row in rows if row not in bm25s]
+    if unread and not exhausted:
+        bm25s |= dict(store.keyword_matches(asked.words, rows_where(unread), len(unread)))
+    spoken = set() if asked.speaker is None else store.said_by(asked.speaker, list(rows))
+    return ranked(
+        score_one(
+            row,
+            cosines.get(row),
+            bm25s.get(row),
+            around=meaning_around(around.get(row), cosines),
+            spoken=row in spoken,
+        )
+        for row in rows
+    )
+
+
+def beside(store: Store, around: Mapping[int, Around], where: Where) -> set[int]:
+    """Return the neighbours of candidates that meet the condition too."""
+    near = set().union(*map(members, around.values())) - around.keys()
+    return store.meeting(where, list(near)) if near else set()
+
+
+def members(around: Around) -> set[int]:
+    """Return the rows that stand around a memory."""
+    return {row for row in (around.before, around.earlier, around.after) if row is not None}
+
+
+def meaning_around(around: Around | None, cosines: Mapping[int, float]) -> float:
+    """Return how alike the query and what stands around a memory are, 0..1."""
+    if around is None:
+        return 0.0
+    weighted = ((around.before, BEFORE), (around.earlier, EARLIER), (around.after, AFTER))
+    return sum(weight * max(0.0, cosines.get(row, 0.0)) for row, weight in weighted if row is not None)
 
 
 def explain(one: Scored) -> dict[str, float]:
-    """Name the parts of a score."""
-    return {"semantic_score": one.semantic, "keyword_score": one.keyword, "final_score": one.score}
+    """Name the parts of a score; those of conversations only where there is one."""
+    parts = {"semantic_score": one.semantic, "keyword_score": one.keyword}
+    beside = {"context_score": one.around, "speaker_score": one.speaker}
+    return {**parts, **{name: part for name, part in beside.items() if part}, "final_score": one.score}
