@@ -1,4 +1,4 @@
-"""What was said around a message finds it too: the right messages, always as they stand, and nobody else's."""
+"""What was said around a message finds it too: the right messages, as they stand, and nobody else's."""
 
 from __future__ import annotations
 

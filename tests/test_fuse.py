@@ -65,9 +65,7 @@ def test_the_score_and_its_parts_are_in_0_to_1(evidence: Evidence) -> None:
 
 
 @given(known, known)
-def test_more_evidence_of_any_kind_never_lowers_a_score(
-    one: Evidence, other: Evidence
-) -> None:
+def test_more_evidence_of_any_kind_never_lowers_a_score(one: Evidence, other: Evidence) -> None:
     for place in range(4):
         pair = sorted((one[place], other[place]), key=lambda each: -2.0 if each is None else each)
         low, high = ((*one[:place], each, *one[place + 1 :]) for each in pair)
@@ -75,10 +73,8 @@ def test_more_evidence_of_any_kind_never_lowers_a_score(
 
 
 @given(known, known)
-def test_a_little_more_evidence_moves_a_score_only_a_little(
-    one: Evidence, other: Evidence
-) -> None:
-    """However two candidates differ, their scores differ by no more than their evidence: there are no leaps."""
+def test_a_little_more_evidence_moves_a_score_only_a_little(one: Evidence, other: Evidence) -> None:
+    """However two candidates differ, their scores differ by no more than their evidence."""
     apart = (
         abs((one[0] or 0) - (other[0] or 0))
         + abs((one[1] or 0) - (other[1] or 0)) * KEYWORD_WEIGHT / KEYWORD_HALF

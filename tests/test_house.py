@@ -50,8 +50,8 @@ PUBLIC = """
     AsyncMemory AsyncMemoryClient AuthenticationError MemoryClient MemoryQuotaExceededError EventDate Triple
     BusyError ConfigError ConflictError CorruptError Decision DiskFullError Embedder EmbeddingError
     EngineError Extraction Extractor Fact ImmutableError LlamaCpp Llm Mem0ValidationError Memory
-    MemoryNotFoundError Message ModelFileError NotADatabaseError OnnxEmbedder RateLimitError Reconciler Record Reply
-    ReplyError SchemaError Scope Span StoreError TinymemError ValidationError __version__
+    MemoryNotFoundError Message ModelFileError NotADatabaseError OnnxEmbedder RateLimitError Reconciler
+    Record Reply ReplyError SchemaError Scope Span StoreError TinymemError ValidationError __version__
 """
 
 FORBIDDEN_NAMES = re.compile(

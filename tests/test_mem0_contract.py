@@ -176,7 +176,7 @@ def test_s13_search_returns_scores_and_metadata(m):
     assert 0 < hit["score"] <= 1
     assert hit["metadata"] == {"k": 1}
     details = m.search("food", filters={"user_id": "alice"}, explain=True)["results"][0]["score_details"]
-    assert {"semantic_score", "keyword_score", "final_score"} == set(details)
+    assert {"semantic_score", "keyword_score", "final_score"} <= set(details)
 
 
 def test_s14_update_takes_text_or_metadata_in_every_style(m):

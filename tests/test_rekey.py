@@ -172,3 +172,19 @@ def test_a_change_that_is_killed_leaves_one_whole_file(path: Path, plain: str) -
     assert all(entry.name.startswith(".tinymem-") for entry in left)
     if plain != "plain":
         assert [marks(entry.read_bytes()) for entry in left if entry.is_file()] == [[] for _ in left]
+
+
+@encrypting
+def test_an_older_encrypted_file_is_migrated_and_its_copy_has_the_same_key(path: Path) -> None:
+    shutil.copy(LEGACY, path)
+    older = apsw.Connection(str(path))
+    older.pragma("journal_mode", "delete")
+    relock(older, PASSPHRASE)
+    older.close()
+    assert is_encrypted(path.read_bytes()[:100])
+    with opened(path) as memory:
+        assert memory.count() > 0
+        assert memory.check() == []
+    copies = [entry for entry in path.parent.iterdir() if entry != path]
+    assert [entry.name for entry in copies] == ["memory.db.schema-1.bak"]
+    assert is_encrypted(copies[0].read_bytes()[:100])

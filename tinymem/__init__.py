@@ -9,8 +9,8 @@
 Everything public is named here; importing it loads no model runtime.
 """
 
-from tinymem.aio import AsyncMemory
-from tinymem.client import AsyncMemoryClient, MemoryClient
+from typing import TYPE_CHECKING, Any
+
 from tinymem.engines.llama import LlamaCpp
 from tinymem.engines.onnx import OnnxEmbedder
 from tinymem.errors import (
@@ -52,6 +52,10 @@ from tinymem.types import (
     Span,
     Triple,
 )
+
+if TYPE_CHECKING:
+    from tinymem.aio import AsyncMemory
+    from tinymem.client import AsyncMemoryClient, MemoryClient
 
 __version__ = "0.1.0"
 
@@ -98,3 +102,15 @@ __all__ = [
     "ValidationError",
     "__version__",
 ]
+
+_LATER = {"AsyncMemory": "aio", "AsyncMemoryClient": "client", "MemoryClient": "client"}
+"""Public names that are imported when they are asked for: asyncio takes as long as a third of the rest."""
+
+
+def __getattr__(name: str) -> Any:
+    """Return a public name that was not needed yet."""
+    if name not in _LATER:
+        raise AttributeError(f"module 'tinymem' has no attribute {name!r}")
+    from importlib import import_module
+
+    return getattr(import_module(f"tinymem.{_LATER[name]}"), name)

@@ -164,7 +164,7 @@ class Keeping(Understanding):
         return {"before_bytes": before, "after_bytes": after}
 
     def repair(self) -> list[str]:
-        """Make anew what is broken and follows from the memories: keywords, vectors, ties to entities, indexes.
+        """Make anew what is broken and follows from the memories: keywords, vectors, entities, indexes.
 
         Texts, metadata and history are never touched; what is wrong with those `check` still says, and
         `tinymem.salvage` saves what can be read into a new file.

@@ -33,10 +33,8 @@ def ask_others(texts: Sequence[str], queries: Iterable[str], most: int) -> dict[
     return found
 
 
-def peer_scores(
-    cosines: dict[int, float], bm25s: dict[int, float], terms: int
-) -> dict[str, dict[int, float]]:
-    """Return the score of every row in every way to rank; rows and scores are ordered, best first."""
+def scores_by_way(cosines: Scores, bm25s: Scores, terms: int, most: int) -> dict[str, Scores]:
+    """Return the score of every row in every way to rank, from cosines and BM25 that stand best first."""
     fused: Scores = defaultdict(float)
     for ranking in (cosines, bm25s):
         for place, row in enumerate(ranking, 1):

@@ -137,18 +137,18 @@ def ask_about_facts() -> tuple[list[Question], dict[str, list[list[Result]]], di
         for person, texts in facts.items():
             memory.add_many(texts, user_id=person)
 
-        def ask(query: str, **whose: str) -> list[Result]:
-            results: list[Result] = memory.search(query, top_k=100, explain=True, **whose)["results"]
+        def ask(query: str, person: str | None = None) -> list[Result]:
+            results: list[Result] = memory.search(query, user_id=person, top_k=100, explain=True)["results"]
             return results
 
         own = len(facts) - 1
         few = f"{sum(map(len, facts.values())) - len(facts['others'])} facts of {own} persons, each alone"
         every = f"all {memory.count():,} facts"
         found = {
-            few: [ask(one.query, user_id=one.person) for one in questions],
+            few: [ask(one.query, one.person) for one in questions],
             every: [ask(one.query) for one in questions],
         }
-        nothing = {few: [ask(query, user_id=f"person {n % own}") for n, query in enumerate(NONSENSE)]}
+        nothing = {few: [ask(query, f"person {n % own}") for n, query in enumerate(NONSENSE)]}
     return questions, found, nothing
 
 
@@ -177,6 +177,8 @@ def report_facts(grid: bool) -> None:
             for kind, rows in [(kind, next(iter(columns.values()))[kind]) for kind in sorted(kinds)]
         ],
     )
+    was, now = (mean(column["all"])[0] for column in list(columns.values())[:2])
+    print(f"among one person's facts R@5 is {now:.3f}, and was {was:.3f}: {now - was:+.3f}\n")
     few = next(iter(found))
     pairs = list(zip(questions, found[few], strict=True))
     right = [
@@ -216,7 +218,7 @@ def read_talks(path: Path) -> Iterator[Talk]:
 
 def tell(memory: Memory, talk: Talk) -> dict[str, str]:
     """Add a conversation as an application would; return the turn of every memory's id."""
-    turn_of = {}
+    turn_of: dict[str, str] = {}
     for said, turns in talk.sessions:
         messages = [{"role": "user", "name": name, "content": text} for _, name, text in turns]
         added = memory.add(messages, user_id="all", timestamp=said, infer=False)["results"]

@@ -15,7 +15,7 @@ import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
-from scripts.torture import crash, crowd, disk, fork, power
+from scripts.torture import crash, crowd, disk, fork, fuzz, power
 from scripts.torture.member import Crowd
 from scripts.torture.report import Line, render_table
 
@@ -27,6 +27,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--kills", type=int, default=200, help="processes killed; as many cuts and failures")
     parser.add_argument("--seconds", type=float, default=60, help="how long the crowd works")
     parser.add_argument("--processes", type=int, default=8, help="of the crowd, with 4 threads each")
+    parser.add_argument("--examples", type=int, default=fuzz.EXAMPLES, help="of nonsense")
     parser.add_argument("--only", nargs="+", choices=list(KINDS), default=list(KINDS))
     parser.add_argument("--seed", type=int, default=0)
     asked = parser.parse_args(arguments)
@@ -63,10 +64,16 @@ def crowds(folder: Path, asked: argparse.Namespace) -> Iterator[Line]:
     yield fork.torture(folder, max(1, asked.kills // 10))
 
 
+def nonsense(folder: Path, asked: argparse.Namespace) -> Iterator[Line]:
+    """Give every method what it can not mean."""
+    yield fuzz.torture(folder, asked.examples, asked.seed)
+
+
 KINDS: dict[str, Callable[[Path, argparse.Namespace], Iterator[Line]]] = {
     "crash": crashes,
     "disk": disks,
     "crowd": crowds,
+    "fuzz": nonsense,
 }
 
 if __name__ == "__main__":

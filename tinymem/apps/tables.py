@@ -117,7 +117,12 @@ def found_table(found: Mapping[str, Any], width: int) -> str:
 
 def parts_of(item: Mapping[str, Any]) -> str:
     """Return the parts of a score as `semantic 0.41, keyword 0.00`; the whole is shown beside them."""
-    parts = {name: value for name, value in item["score_details"].items() if name != "final_score"}
+    beside = ("context_score", "speaker_score")  # nothing to say but of conversations
+    parts = {
+        name: value
+        for name, value in item["score_details"].items()
+        if name != "final_score" and (value or name not in beside)
+    }
     return ", ".join(f"{name.removesuffix('_score')} {value:.2f}" for name, value in parts.items())
 
 

@@ -102,7 +102,11 @@ def meaning_around(around: Around | None, cosines: Mapping[int, float]) -> float
 
 
 def explain(one: Scored) -> dict[str, float]:
-    """Name the parts of a score; those of conversations only where there is one."""
-    parts = {"semantic_score": one.semantic, "keyword_score": one.keyword}
-    beside = {"context_score": one.around, "speaker_score": one.speaker}
-    return {**parts, **{name: part for name, part in beside.items() if part}, "final_score": one.score}
+    """Name the parts of a score."""
+    return {
+        "semantic_score": one.semantic,
+        "keyword_score": one.keyword,
+        "context_score": one.around,
+        "speaker_score": one.speaker,
+        "final_score": one.score,
+    }

@@ -203,8 +203,7 @@ class Categorizer:
 
 def named(categories: Sequence[Category], scores: Scores) -> tuple[str, ...]:
     """Return the names of the categories with a score of 1 or more, the highest first."""
-    order = np.argsort(-scores, kind="stable")
-    return tuple(categories[place].name for place in order if scores[place] >= 1)
+    return tuple(categories[place].name for place in np.argsort(-scores, kind="stable") if scores[place] >= 1)
 
 
 class Topics:
@@ -242,19 +241,17 @@ class Topics:
         dropped = self._of(self.excludes, texts, rows, EXCLUDED_FROM) >= 1
         return [bool(keep) for keep in (kept | (not self.includes)) & ~dropped]
 
-    def _of(
-        self, topics: Sequence[str], texts: Sequence[str], rows: Vector, learned_from: float = 1.0
-    ) -> Scores:
+    def _of(self, topics: Sequence[str], texts: Sequence[str], rows: Vector, learned: float = 1.0) -> Scores:
         """Return how much each text is of the topic it is most of, float32 (texts,); 1 and more belongs.
 
-        `learned_from` is what it takes to be of a default category; what is only near words takes all of it.
+        `learned` is what it takes to be of a default category; to be near a topic's words takes all of it.
         """
         best = np.full(len(texts), -np.inf, np.float32)
         space = space_of(self.embedder)
         if topics and space.is_fit:
             asked = [category for topic in topics for category in (Category(topic), *called(topic))]
-            takes = [learned_from if category in space.places else 1 for category in asked]
-            best = (space.scores(self.embedder, asked, rows) / np.float32(takes)).max(axis=1)
+            takes = np.array([learned if each in space.places else 1 for each in asked], np.float32)
+            best = (space.scores(self.embedder, asked, rows) / takes).max(axis=1)
         wanted = [said for topic in topics if (said := set(content(topic)))]
         for place, text in enumerate(texts if wanted else ()):
             told = set(content(text))
@@ -396,7 +393,7 @@ def space_of(embedder: Embedder) -> Space:
     identity = json.dumps(dict(embedder.identity), sort_keys=True, default=str)
     with _LOCK:
         if identity not in _SPACES:
-            while len(_SPACES) >= MOST_SPACES:
+            if len(_SPACES) >= MOST_SPACES:
                 del _SPACES[next(iter(_SPACES))]
             _SPACES[identity] = Space(embedder)
         return _SPACES[identity]
