@@ -315,3 +315,14 @@ def test_what_was_rejected_is_shown_with_the_reason() -> None:
     assert "Lives in Porto (was: Lives in Faro)" in shown
     assert "nobody said pilot" in shown
     assert tables.added_table({"results": []}, 100) == "nothing new to remember"
+
+
+def test_retag_export_and_import_are_the_library_s(run: Run, tea: str, tmp_path: Path) -> None:
+    own = tmp_path / "categories.json"
+    own.write_text('[{"hot drinks": "tea, coffee, cocoa and other hot drinks"}]', encoding="utf-8")
+    done = json.loads(run("retag", "--user", "ana", "--categories", str(own), "--json").out)
+    assert (done["checked"], done["changed"]) == (1, 1)
+    assert json.loads(run("export", str(tmp_path / "all.jsonl"), "--json").out)["memories"] == 1
+    assert json.loads(run("get", tea, "--json").out)["categories"] == ["hot drinks"]
+    again = run("import", str(tmp_path / "all.jsonl"), "--db", str(tmp_path / "new.db"), "--json")
+    assert json.loads(again.out)["memories"] == 1

@@ -108,6 +108,14 @@ def add_writing_commands(command: Any) -> None:
     delete.add_argument("--yes", action="store_true", help="really delete --all")
     add_ids(delete, filters=True)
 
+    retag = command("retag", run_retag, "sort memories into categories anew")
+    retag.add_argument("--categories", metavar="FILE", help="JSON: [{name: description}, ...]")
+    add_ids(retag, filters=True)
+
+    load = command("import", run_import, "take in an export, or memories of mem0")
+    load.add_argument("source", help="the export, or mem0's folder, history.db or get_all JSON")
+    add_ids(load)
+
 
 def add_reading_commands(command: Any) -> None:
     """Add the commands that only read."""
@@ -126,6 +134,9 @@ def add_reading_commands(command: Any) -> None:
     get.add_argument("id", help="the memory's id")
     history = command("history", run_history, "show what happened to a memory")
     history.add_argument("id", help="the memory's id")
+    export = command("export", run_export, "write memories with their history to a file of JSON Lines")
+    export.add_argument("path", help="the file to write")
+    add_ids(export, filters=True)
     command("stats", run_stats, "show how much the file holds")
     command("check", run_check, "examine the file; exit status 1 if anything is wrong")
 
@@ -207,6 +218,28 @@ def run_update(arguments: argparse.Namespace) -> int:
     return show(arguments, done, message_of)
 
 
+def run_retag(arguments: argparse.Namespace) -> int:
+    """Run `tinymem retag`."""
+    custom = None if arguments.categories is None else load_json(arguments, arguments.categories)
+    with open_memory(arguments) as memory:
+        done = memory.recategorize(**ids_of(arguments), filters=arguments.filter, custom_categories=custom)
+    return show(arguments, done, tables.pairs_table)
+
+
+def run_import(arguments: argparse.Namespace) -> int:
+    """Run `tinymem import`."""
+    with open_memory(arguments, creates=True) as memory:
+        done = memory.import_(arguments.source, **ids_of(arguments))
+    return show(arguments, done, tables.pairs_table)
+
+
+def run_export(arguments: argparse.Namespace) -> int:
+    """Run `tinymem export`."""
+    with open_memory(arguments) as memory:
+        done = memory.export(arguments.path, **ids_of(arguments), filters=arguments.filter)
+    return show(arguments, done, tables.pairs_table)
+
+
 def run_delete(arguments: argparse.Namespace) -> int:
     """Run `tinymem delete`."""
     which = {**ids_of(arguments), "filters": arguments.filter}
@@ -269,6 +302,11 @@ def read_messages(arguments: argparse.Namespace) -> Any:
     source = arguments.messages or ("-" if arguments.text == ["-"] else None)
     if source is None:
         return " ".join(arguments.text)
+    return load_json(arguments, source)
+
+
+def load_json(arguments: argparse.Namespace, source: str) -> Any:
+    """Return the JSON in a file, or with - on stdin."""
     try:
         if source == "-":
             return json.loads(sys.stdin.read())
@@ -277,7 +315,7 @@ def read_messages(arguments: argparse.Namespace) -> Any:
     except OSError as problem:
         refuse(arguments, f"cannot read {source!r}: {problem.strerror}")
     except ValueError as problem:
-        refuse(arguments, f"{source!r} holds no JSON conversation: {problem}")
+        refuse(arguments, f"{source!r} holds no JSON: {problem}")
 
 
 def refuse(arguments: argparse.Namespace, message: str) -> NoReturn:
