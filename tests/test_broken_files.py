@@ -19,6 +19,7 @@ from tinymem import (
     SchemaError,
     StoreError,
 )
+from tinymem.store.salvage import salvage
 from tinymem.testing import HashEmbedder, ScriptedLlm
 
 FAKES = {"embedder": HashEmbedder(), "extractor": EveryMessage(), "reconciler": SameBeginning()}
@@ -85,7 +86,31 @@ def test_a_cut_file_is_reported_and_never_answers_wrongly(tmp_path):
         Memory(path, **FAKES).get_all()
 
 
-@pytest.mark.parametrize("where", ["missing/folder/x.db", "", "file.txt/x.db"])
+def test_what_a_cut_file_still_holds_can_be_salvaged(tmp_path):
+    path = tmp_path / "x.db"
+    make_ours(path)
+    with Memory(path, **FAKES) as memory:
+        told = {item["id"]: item for item in memory.get_all()["results"]}
+    os.truncate(path, path.stat().st_size * 9 // 10)
+    said = salvage(path, tmp_path / "saved.db")
+    with Memory(tmp_path / "saved.db", **FAKES) as saved:
+        found = {item["id"]: item for item in saved.get_all()["results"]}
+        assert len(found) == said["memories"] > 0
+        assert {name: told[name] for name in found} == found
+        saved.repair()
+        assert saved.check() == []
+    assert said["lost"] != []
+
+
+def test_an_empty_file_is_a_new_memory(tmp_path):
+    path = tmp_path / "x.db"
+    path.touch()
+    with Memory(path, **FAKES) as memory:
+        memory.add("Has a dog", user_id="ana", infer=False)
+        assert memory.check() == []
+
+
+@pytest.mark.parametrize("where", ["missing/folder/x.db", "", ".", "file.txt/x.db"])
 def test_a_path_that_cannot_hold_a_file_is_our_error(tmp_path, where):
     (tmp_path / "file.txt").write_text("a file")
     with pytest.raises(StoreError, match=r"folder|opened|director"):

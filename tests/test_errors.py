@@ -169,3 +169,16 @@ def test_the_tree_that_is_drawn_is_the_tree_that_is():
         for line in lines
     ]
     assert sorted(shown) == sorted(drawn(errors.TinymemError))
+
+
+def test_what_is_shown_of_a_value_is_short():
+    wide = [[[["x" * 99] * 9] * 9] * 9] * 9
+    for value in ("x" * 10**6, 10**5000, [10**5000], wide, {"k" * 10**5: "v" * 10**5}, object()):
+        assert 0 < len(errors.shown(value)) <= 120
+
+
+def test_what_is_shown_of_a_deep_value_is_its_outside():
+    deep = []
+    for _ in range(5000):
+        deep = [deep]
+    assert errors.shown(deep).strip("[]") == "..."

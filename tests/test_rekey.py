@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import random
+import shutil
 import signal
 import stat
 import time
@@ -13,10 +14,12 @@ import apsw
 import pytest
 
 from tests.encryption_parts import MARK, PASSPHRASE, RAW_KEY, encrypting, marks, opened, refused
-from tests.store_parts import add, files_beside, python, record, unit
+from tests.store_parts import ROOT, add, files_beside, python, record, unit
 from tinymem import AuthenticationError, BusyError, StoreError
+from tinymem.store.encryption import is_encrypted, relock
 from tinymem.store.store import Store
 
+LEGACY = ROOT / "tests" / "legacy" / "schema_1.tinymem"
 posix = pytest.mark.skipif(os.name != "posix", reason="permissions are POSIX's")
 
 

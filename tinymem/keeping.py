@@ -20,8 +20,8 @@ from tinymem.understanding import Understanding
 
 _ERASED = "Memories erased for good!"
 _PENDING = (
-    "Memories erased; but another process is reading the file, so old pages are still on the disk: "
-    "call compact() when it is done"
+    "Memories erased; but old pages are still on the disk, because another process is reading the file or "
+    "there is no space to write it anew: call compact() later"
 )
 
 
@@ -43,7 +43,8 @@ class Keeping(Understanding):
 
         Text, vector, keywords, metadata, categories, entities, feedback and all of the past go, with the
         messages of every call that touched them, whichever other memories came from those too; the file is
-        then written anew. `delete` is the way that can be undone. Exports and backups keep what they have.
+        then written anew. `delete` is the way that can be undone. Exports, backups and the copy that a
+        migration left beside the file keep what they have.
 
         Args:
             memory_id: which memory, also one that was deleted.
@@ -52,8 +53,8 @@ class Keeping(Understanding):
 
         Returns:
             {"message", "erased" (how many), "commit_id" (of an empty commit that stays as a receipt; None
-            where nothing met), "pending"}. "pending" is True while another process reads the file, and so
-            keeps SQLite from overwriting old pages: call `compact` then, until it goes through.
+            where nothing met), "pending"}. "pending" is True while another process reads the file, or there
+            is no space, and so old pages can not be overwritten: call `compact` then, until it goes through.
 
         Raises:
             ValidationError: neither an id nor a filter was given (`reset` erases everything), or a memory_id

@@ -49,7 +49,7 @@ class Portable(MemoryCore):
         session_id: str | None = None,
         filters: Mapping[str, Any] | None = None,
     ) -> dict[str, Any]:
-        """Write memories with all of their past to a file of JSON Lines, one line for each thing.
+        """Write memories with all of their past to a file of JSON Lines, one line for each thing, plain text.
 
         Args:
             path: the file; one that is there is replaced when the new one is complete.

@@ -61,7 +61,8 @@ class Reading(Understanding):
             categories: only memories in one of these.
             metadata: only memories whose metadata is like this.
             limit, top_k: how many at most, 100 by default.
-            threshold: the lowest score wanted, 0..1.
+            threshold: the lowest score wanted, 0..1. It keeps 95 % of right answers, and drops most of what a
+                question finds that nothing answers, at 0.25 among facts and 0.6 among messages with names.
             fields: the keys wanted of every result, all by default; `id` and `memory` are always there.
             explain: add `score_details` to every result.
             show_expired, show_archived: also find memories that have expired, or are archived.

@@ -1,6 +1,6 @@
 """Torture tinymem: `python -m scripts.torture` from the repository's root. One table, a verdict on each line.
 
-    python -m scripts.torture [--kills 200] [--seconds 60] [--only crash disk crowd fuzz] [--seed 0]
+    python -m scripts.torture [--kills 200] [--seconds 60] [--only crash crowd] [--seed 0]
 
 Kills processes, cuts the power, fills and breaks disks, lets crowds loose on one file and feeds it nonsense;
 after each of these the file is compared with what was acknowledged. Everything happens in a temporary folder.
@@ -10,12 +10,13 @@ Ends with 1 if any promise was broken.
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
-from scripts.torture import crash, crowd, disk, fork, fuzz, power
+from scripts.torture import crash, crowd, damage, disk, fork, fuzz, power
 from scripts.torture.member import Crowd
 from scripts.torture.report import Line, render_table
 
@@ -64,15 +65,26 @@ def crowds(folder: Path, asked: argparse.Namespace) -> Iterator[Line]:
     yield fork.torture(folder, max(1, asked.kills // 10))
 
 
+def damages(folder: Path, asked: argparse.Namespace) -> Iterator[Line]:
+    """Change bytes behind the file's back."""
+    yield damage.torture(folder, 5 * asked.kills, asked.seed)
+
+
 def nonsense(folder: Path, asked: argparse.Namespace) -> Iterator[Line]:
-    """Give every method what it can not mean."""
-    yield fuzz.torture(folder, asked.examples, asked.seed)
+    """Call everything with anything, paths below the folder included."""
+    here = Path.cwd()
+    os.chdir(folder)
+    try:
+        yield fuzz.torture(folder, asked.examples, asked.seed)
+    finally:
+        os.chdir(here)
 
 
 KINDS: dict[str, Callable[[Path, argparse.Namespace], Iterator[Line]]] = {
     "crash": crashes,
     "disk": disks,
     "crowd": crowds,
+    "damage": damages,
     "fuzz": nonsense,
 }
 

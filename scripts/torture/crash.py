@@ -15,12 +15,15 @@ from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
 from multiprocessing.connection import Connection
-from multiprocessing.context import ForkServerContext, ForkServerProcess
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from scripts.torture.calls import Answer, Caller, problems_of
 from scripts.torture.model import Call, Model
 from scripts.torture.report import Line
+
+if TYPE_CHECKING:  # Windows has neither
+    from multiprocessing.context import ForkServerContext, ForkServerProcess
 
 KILLS_PER_FILE = 25  # then a new file, so that creating one is interrupted too
 LONGEST_S = 0.5  # after this a process is killed at the latest

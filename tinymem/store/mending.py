@@ -23,10 +23,6 @@ from tinymem.store.writing import check_embedder, same_space, start_generation
 from tinymem.types import Vector
 
 _HAS_VECTORS = "SELECT sql FROM sqlite_schema WHERE name = 'memory_vec'"
-_INSERT_VECTOR = (
-    "INSERT INTO memory_vec(rowid, embedding) SELECT m.rowid, ? FROM memory m "
-    "WHERE m.rowid = ? AND m.hash = ? AND m.rowid NOT IN (SELECT rowid FROM memory_vec)"
-)
 
 
 class Mending(OpenFile):
@@ -68,8 +64,15 @@ class Mending(OpenFile):
             stored = load_embedder(connection)
             if stored is None or not same_space(stored, embedder):
                 return  # another process has just embedded everything with another embedder
-            for (rowid, hash_), vector in zip(rows, vectors, strict=True):
-                connection.execute(_INSERT_VECTOR, (render_vector(vector), rowid, hash_))
+            wanted = {(rowid, hash_) for rowid, hash_, _ in load_unembedded(connection)}
+            connection.executemany(
+                "INSERT INTO memory_vec(rowid, embedding) VALUES (?, ?)",
+                [
+                    (row[0], render_vector(vector))
+                    for row, vector in zip(rows, vectors, strict=True)
+                    if row in wanted
+                ],
+            )
             start_generation(connection)
 
 

@@ -11,7 +11,7 @@ import re
 
 from tinymem.understand.clauses import clauses
 from tinymem.understand.conjugate import base_of_third, is_base
-from tinymem.understand.orders import order_at
+from tinymem.understand.orders import find_order
 from tinymem.understand.subjects import is_verb, lowered, third_person_statement
 from tinymem.understand.terms import FANCY, one_of, word_set
 from tinymem.understand.write import write
@@ -131,6 +131,6 @@ def _is_foreign_statement(said: str, low: list[str]) -> bool:
     """Return whether a sentence without English words is long enough to say something."""
     if is_base(low[0]) or (said.isascii() and len(low) < 4):
         return False
-    if order_at(said) is not None:
+    if find_order(said) is not None:
         return False
     return len(low) >= 3 or len(said) >= 5
