@@ -189,7 +189,7 @@ def report_facts(grid: bool) -> None:
         if one["memory"] in question.wanted
     ]
     none = [results for question, results in pairs if not question.wanted]
-    wrong = {"questions that nothing answers": none, "nonsense": nonsense[few]}
+    wrong = {"questions that nothing answers": none, "pieces of nonsense": nonsense[few]}
     report_threshold("one person's facts", right, wrong, SURE_OF_FACTS)
     if grid:
         print_grid(found[few], [one.wanted for one in questions], "memory", "facts")
