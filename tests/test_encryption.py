@@ -82,7 +82,9 @@ def test_nothing_else_is_taken_for_an_encrypted_file(header: bytes) -> None:
     assert not is_encrypted(header)
 
 
-@pytest.mark.parametrize("key", ["", "  ", 5, True, b"", b"short", b"x" * 33, bytearray(32), "\ud800", ["k"]])
+@pytest.mark.parametrize(
+    "key", ["", "  ", 5, True, b"", b"short", b"x" * 33, bytearray(32), "\ud800", "x" * 1025, ["k"]]
+)
 def test_what_can_be_no_key_is_refused_without_repeating_it(path: Path, key: Any) -> None:
     with pytest.raises(ConfigError, match=r"key|passphrase") as caught:
         opened(path, key)

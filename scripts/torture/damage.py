@@ -72,9 +72,9 @@ def torture(folder: Path, examples: int, seed: int) -> Line:
     clear = saved = there = 0
     for first in range(0, examples, AT_ONCE):
         last = min(first + AT_ONCE, examples)
-        told = list(in_a_process(folder, seed, first, last))
-        if len(told) < last - first:
-            problems.append(f"example {first + len(told)} of seed {seed} ended the interpreter")
+        status, told = in_a_process(folder, seed, first, last)
+        if status:
+            problems.append(f"example {first + len(told)} of seed {seed} ended its process with {status}")
         problems += [
             f"example {one['example']} of seed {seed}: {each}" for one in told for each in one["wrong"]
         ]
@@ -85,12 +85,12 @@ def torture(folder: Path, examples: int, seed: int) -> Line:
     return Line("damage", figures, tuple(problems))
 
 
-def in_a_process(folder: Path, seed: int, first: int, last: int) -> Iterator[dict[str, Any]]:
-    """Yield what another process found of these examples."""
+def in_a_process(folder: Path, seed: int, first: int, last: int) -> tuple[int, list[dict[str, Any]]]:
+    """Return the exit status of another process that examined these examples, and what it found."""
     numbers = map(str, (seed, first, last))
     command = [sys.executable, "-m", "scripts.torture.damage", str(folder), *numbers]
     done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=False)
-    yield from (json.loads(line) for line in done.stdout.splitlines())
+    return done.returncode, [json.loads(line) for line in done.stdout.splitlines()]
 
 
 class Examined:

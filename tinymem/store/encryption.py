@@ -20,6 +20,7 @@ ROUNDS = 256_000
 """Rounds of PBKDF2-HMAC-SHA256 that make a key of a passphrase: 0.1 s for us, and for whoever guesses."""
 
 KEY_BYTES = 32
+LONGEST_PASSPHRASE = 1024  # characters
 
 _INSTALL = (
     'a key needs a SQLite that can encrypt: pip install "tinymem[encryption]" && pip install '
@@ -47,8 +48,8 @@ def check_key(key: object, path: str) -> str | bytes | None:
             f"a key in bytes has {KEY_BYTES} of them, such as os.urandom({KEY_BYTES}), and this one has "
             f"{len(key)}; give a passphrase as a str"
         )
-    if isinstance(key, str) and not (key.strip() and _is_text(key)):
-        raise ConfigError("a passphrase must be text that is not blank")
+    if isinstance(key, str) and not (key.strip() and _is_text(key) and len(key) <= LONGEST_PASSPHRASE):
+        raise ConfigError(f"a passphrase must be text of 1 to {LONGEST_PASSPHRASE} characters, not blank")
     if path == ":memory:":
         raise ConfigError(
             "':memory:' has no file that a key could encrypt; give a path, or leave out the key"
