@@ -28,6 +28,12 @@ from tinymem.understand.terms import is_negated, numbers, stem
         ("Mag keine Hunde", "Ich mag keine Hunde"),
         ("José lives in Malmö", "jose lives in malmo"),
         ("猫アレルギーがある", "私は猫アレルギーがあります"),
+        ("Name is Ana", "I'm Ana and I have a dog"),
+        ("Name is Ana Sousa", "Ana Sousa here, from Leeds"),
+        ("Name is Dr. Okafor", "This is Dr. Okafor from the clinic"),
+        ("Name is Piotr", "me in short. Piotr. 52. forklift driver in Swindon"),
+        ("Name is Ana", "And who are you, what do I call you?\nAna"),
+        ("Name is Jürgen", "Ich heiße Jürgen und wohne mit meiner Frau und zwei Kindern in Bonn"),
         ("Likes dogs", "Ich mag Hunde wirklich sehr gern und wir haben immer welche gehabt"),
     ],
 )
@@ -49,6 +55,9 @@ def test_what_was_said_is_supported(fact, words):
         ("Likes olives", "i dont like olives", "words say not"),
         ("Enjoys mountain biking at weekends", "I work in a bank and have a dog", "were said"),
         ("犬が好きです", "私は猫アレルギー", "were said"),
+        ("Name is Kothrud", "Pune yes, Kothrud", "is a name"),
+        ("Name is Otis Redding", "perfect, love soul. Otis Redding especially", "is a name"),
+        ("Name is Canterbury to Reims", "So far done: Canterbury to Reims.", "is a name"),
         ("Name is 田中 and lives with 3 cats", "Name is 田中 and lives with cats", "number 3"),
     ],
 )

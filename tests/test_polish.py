@@ -175,3 +175,21 @@ def test_names_are_never_touched(names):
     days = ("day", "ber", "uary", "ril", "uly", "ugust", "une")
     if not any(name.lower() in WRITTEN_OUT or name.lower().endswith(days) for name in names):
         assert polished(text).casefold() == text.casefold()
+
+
+@pytest.mark.parametrize(
+    ("text", "said", "wanted"),
+    [
+        (
+            "Fridge wasn't not even three years old",
+            "it wasn't even three",
+            "Fridge wasn't even three years old",
+        ),
+        ("Speaks english and tamil", "i speak english and tamil", "Speaks English and Tamil"),
+        ("Drinks tea with milk", "tea w/o milk pls", "Drinks tea without milk"),
+        ("Drinks tea with milk", "coffee without milk but tea with milk", "Drinks tea with milk"),
+        ("Drinks tea with milk", "milk in my tea", "Drinks tea with milk"),
+    ],
+)
+def test_what_the_writer_gets_wrong_of_small_words_is_mended(text, said, wanted):
+    assert polished(text, said) == wanted

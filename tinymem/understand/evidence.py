@@ -34,6 +34,10 @@ ENGLISH = word_set(
     "the a is are and to of in i my you it that was for have not with on do me am im what this"
 )
 OWNED = frozenset({"my", "our"})
+NAMING = re.compile(
+    r"\b(?:(?:sur|nick|user)?names?|named|call(?:s|ed)?|known as|addressed as)\b", re.IGNORECASE
+)
+INTRODUCING = r"\b(?:i['’]?m|i am|you are|you['’]re|this is|it['’]?s|myself|sign(?:ed)?|go by)\b"
 CALENDAR = word_set("""
 monday tuesday wednesday thursday friday saturday sunday january february march april june july august
 september october november december
@@ -60,6 +64,12 @@ def unsupported(fact_text: str, words_cited: str) -> str | None:
     for name in names(fact_text):
         if not said.has_name(name):
             return f"nobody said the name {name}"
+    if (
+        fact_text.startswith("Name is ")
+        and _is_english(said)
+        and not is_introduced(fact_text[8:], words_cited)
+    ):
+        return "nobody said that this is a name"
     share = _share(fact_text, said)
     if share < LEAST_SHARE:
         return f"only {share:.0%} of its words were said"
@@ -71,6 +81,20 @@ def names(text: str) -> list[str]:
     starts = {match.end() for match in SENTENCE_END.finditer(text)}
     found = (match for match in CAPITALISED.finditer(text) if match.start(1) not in starts)
     return [match.group(1).rstrip(".") for match in found if match.group(1)[0].isupper()]
+
+
+def is_introduced(name: str, words_cited: str) -> bool:
+    """Return whether somebody says that a name is his: asked for it, by a word before it, or as a greeting.
+
+    >>> is_introduced("Ana", "Hi, Ana here"), is_introduced("Leeds", "I moved, to Leeds")
+    (True, False)
+    """
+    if NAMING.search(words_cited):
+        return True
+    first = re.escape(name.split()[0].rstrip(".,"))
+    near = rf"(?:{INTRODUCING})[^.!?\n]{{0,25}}(?<!\w){first}\b|(?<!\w){first}[\w ]{{0,30}} here\b"
+    heads = rf"(?:^|[.!?\n]\s*){re.escape(name)}(?:[,.!\n]|$)"
+    return re.search(f"{near}|{heads}", words_cited, re.IGNORECASE) is not None
 
 
 class _Said:

@@ -46,6 +46,15 @@ AN_AT_CONSONANT = re.compile(r"\b(a)n(?= [bcdfgjklmnpqrstvwxyz][a-z]{2})")
 A_AT_VOWEL = re.compile(r"\b(a)(?= (?!an\b)(?:[aio](?!ne\b|nce\b)[a-z]|e(?!u)[a-z]{2}))")
 ONE_NAMED = word_set("monday tuesday wednesday thursday friday saturday sunday tues weds thurs")
 MONTHS = word_set("january february april june july august september october november december")
+TONGUES = word_set("""
+english french german spanish italian portuguese dutch turkish arabic hebrew persian hindi urdu punjabi
+bengali tamil telugu marathi gujarati malayalam russian ukrainian czech slovak hungarian romanian
+bulgarian serbian croatian greek swedish norwegian finnish icelandic estonian latvian lithuanian welsh
+irish scottish catalan japanese korean chinese cantonese vietnamese indonesian tagalog swahili yoruba
+igbo amharic american canadian mexican brazilian british european african asian australian indian
+""")
+TWICE_NOT = re.compile(r"(n['’]t) not\b")
+WITH = re.compile(r"\bwith (?=(\w+))")
 
 
 def polished(text: str, said: str = "") -> str:
@@ -58,22 +67,30 @@ def polished(text: str, said: str = "") -> str:
     tidy = FILLER.sub("", TOKEN.sub(written_out, tidy))
     tidy = PLUS.sub(" and ", SHORT_WITH.sub("with ", tidy))
     tidy = " ".join(tidy.split()).strip(" ,;")
+    tidy = TWICE_NOT.sub(r"\1", tidy)
     if " not " in f" {tidy} ":
         tidy = NEVER_TAIL.sub("", tidy)
+    tidy = WITH.sub(lambda match: "without " if only_without(match[1], said) else match[0], tidy)
     tidy = A_AT_VOWEL.sub(r"\1n", AN_AT_CONSONANT.sub(r"\1", tidy))
     tidy = conjugated_start(YEAR_OLD.sub(r"\1 years old", tidy), said)
     return tidy[:1].upper() + tidy[1:] if tidy else text
 
 
 def written_out(match: re.Match[str]) -> str:
-    """Return what a chat word stands for, and the names of days and months with a capital."""
+    """Return what a chat word stands for, and names of days, months and languages with a capital."""
     word = match.group(0)
     low = word.lower()
     if word.isupper() and len(word) > 1:  # BC and GF are not what bc and gf are
         return word
     if low in WRITTEN_OUT and word not in ("I", "Im", "Dr", "Bro"):
         return WRITTEN_OUT[low]
-    return word.capitalize() if low in ONE_NAMED or low in MONTHS else word
+    return word.capitalize() if low in ONE_NAMED or low in MONTHS or low in TONGUES else word
+
+
+def only_without(word: str, said: str) -> bool:
+    """Tell whether "without" stands before a word wherever the speaker said "with" or "without" it."""
+    found = re.findall(rf"(?:(without|\bw/o)|\bwith|\bw/) ?{re.escape(word)}\b", said, re.IGNORECASE)
+    return bool(found) and all(found)
 
 
 def conjugated_start(text: str, said: str) -> str:
