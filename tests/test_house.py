@@ -48,6 +48,7 @@ HEAVY = {"onnxruntime", "llama_cpp", "tokenizers", "torch", "huggingface_hub", "
 
 PUBLIC = """
     AsyncMemory AsyncMemoryClient AuthenticationError MemoryClient MemoryQuotaExceededError EventDate Triple
+    salvage
     BusyError ConfigError ConflictError CorruptError Decision DiskFullError Embedder EmbeddingError
     EngineError Extraction Extractor Fact ImmutableError LlamaCpp Llm Mem0ValidationError Memory
     MemoryNotFoundError Message ModelFileError NotADatabaseError OnnxEmbedder RateLimitError Reconciler

@@ -56,6 +56,7 @@ from tinymem.types import (
 if TYPE_CHECKING:
     from tinymem.aio import AsyncMemory
     from tinymem.client import AsyncMemoryClient, MemoryClient
+    from tinymem.store.salvage import salvage
 
 __version__ = "0.1.0"
 
@@ -101,9 +102,15 @@ __all__ = [
     "Triple",
     "ValidationError",
     "__version__",
+    "salvage",
 ]
 
-_LATER = {"AsyncMemory": "aio", "AsyncMemoryClient": "client", "MemoryClient": "client"}
+_LATER = {
+    "AsyncMemory": "aio",
+    "AsyncMemoryClient": "client",
+    "MemoryClient": "client",
+    "salvage": "store.salvage",
+}
 """Public names that are imported when they are asked for: asyncio takes as long as a third of the rest."""
 
 

@@ -8,20 +8,31 @@ found problems (one line on stderr, no traceback), 2 the command line itself can
 from __future__ import annotations
 
 import argparse
-import json
 import os
-import shutil
 import sys
 from collections.abc import Sequence
-from typing import Any, NoReturn
+from typing import Any
 
 from tinymem.apps import tables
-from tinymem.errors import ConfigError, MemoryNotFoundError, TinymemError
+from tinymem.apps.care import add_care_commands
+from tinymem.apps.command import (
+    HELP_WIDTH,
+    add_ids,
+    ids_of,
+    load_json,
+    message_of,
+    open_memory,
+    parse_object,
+    read_messages,
+    refuse,
+    show,
+)
+from tinymem.errors import MemoryNotFoundError, TinymemError
 
 SEARCH_LIMIT = 10  # a screenful; the library's own default is 100
-HELP_WIDTH = 96  # fixed, so that the README can quote the help
 EPILOG = """\
-The file is --db FILE, else the environment's TINYMEM_DB, else memory.db in the user's data folder.
+The file is --db FILE, else the environment's TINYMEM_DB, else memory.db in the user's data folder;
+TINYMEM_KEY is the passphrase of an encrypted one.
 `tinymem COMMAND --help` shows a command's own options.
 
   tinymem add "I moved to Lisbon and I'm vegetarian" --user ana --db notes.db
@@ -75,6 +86,7 @@ def build_parser() -> argparse.ArgumentParser:
 
     add_writing_commands(command)
     add_reading_commands(command)
+    add_care_commands(command)
     return parser
 
 
@@ -138,26 +150,6 @@ def add_reading_commands(command: Any) -> None:
     export.add_argument("path", help="the file to write")
     add_ids(export, filters=True)
     command("stats", run_stats, "show how much the file holds")
-    command("check", run_check, "examine the file; exit status 1 if anything is wrong")
-
-
-def add_ids(parser: argparse.ArgumentParser, *, filters: bool = False) -> None:
-    """Add the options that say whose memories, and which."""
-    for name in ("user", "agent", "run", "app"):
-        parser.add_argument(f"--{name}", dest=f"{name}_id", metavar="ID", help=f"the {name}_id")
-    if filters:
-        parser.add_argument("--filter", type=parse_object, metavar="JSON", help="a filter (see the README)")
-
-
-def parse_object(text: str) -> dict[str, Any]:
-    """Return the JSON object that an option holds."""
-    try:
-        value = json.loads(text)
-    except ValueError as problem:
-        raise argparse.ArgumentTypeError(f"no JSON: {problem}: {text!r}") from problem
-    if not isinstance(value, dict):
-        raise argparse.ArgumentTypeError(f'must be a JSON object like {{"key": "value"}}, got {text!r}')
-    return value
 
 
 # -- the commands
@@ -265,79 +257,6 @@ def run_stats(arguments: argparse.Namespace) -> int:
     """Run `tinymem stats`."""
     with open_memory(arguments) as memory:
         return show(arguments, memory.stats(), tables.pairs_table)
-
-
-def run_check(arguments: argparse.Namespace) -> int:
-    """Run `tinymem check`."""
-    with open_memory(arguments) as memory:
-        problems = memory.check()
-    show(arguments, problems, lambda found, width: "\n".join(found) or "sound: no problems found")
-    return 1 if problems else 0
-
-
-# -- what the commands share
-
-
-def open_memory(arguments: argparse.Namespace, *, creates: bool = False) -> Any:
-    """Return the Memory of the file that was asked for; only `creates` makes a new file."""
-    from tinymem import Memory, config  # here, so that --help does not load the database
-
-    path = config.database_path(arguments.db)
-    if not creates and path != ":memory:" and not os.path.exists(path):
-        raise ConfigError(
-            f"there is no file {path!r}: `tinymem add` makes it, --db or TINYMEM_DB name another"
-        )
-    return Memory(path, llm=getattr(arguments, "llm", None))
-
-
-def ids_of(arguments: argparse.Namespace) -> dict[str, str | None]:
-    """Return whose memories are meant, as the library's keyword arguments."""
-    return {name: getattr(arguments, name) for name in tables.SCOPE_KEYS}
-
-
-def read_messages(arguments: argparse.Namespace) -> Any:
-    """Return what to add: the text itself, or the JSON conversation in a file or on stdin."""
-    if bool(arguments.text) == (arguments.messages is not None):
-        refuse(arguments, "give either a text or --messages FILE (- is stdin)")
-    source = arguments.messages or ("-" if arguments.text == ["-"] else None)
-    if source is None:
-        return " ".join(arguments.text)
-    return load_json(arguments, source)
-
-
-def load_json(arguments: argparse.Namespace, source: str) -> Any:
-    """Return the JSON in a file, or with - on stdin."""
-    try:
-        if source == "-":
-            return json.loads(sys.stdin.read())
-        with open(source, encoding="utf-8-sig") as file:
-            return json.load(file)
-    except OSError as problem:
-        refuse(arguments, f"cannot read {source!r}: {problem.strerror}")
-    except ValueError as problem:
-        refuse(arguments, f"{source!r} holds no JSON: {problem}")
-
-
-def refuse(arguments: argparse.Namespace, message: str) -> NoReturn:
-    """End with the usage and exit status 2."""
-    arguments.fail(message)
-    raise AssertionError("argparse's error() does not return")
-
-
-def show(arguments: argparse.Namespace, answer: Any, table: Any) -> int:
-    """Print the library's answer, as JSON or as a table; return exit status 0."""
-    if arguments.json:
-        plain = (sys.stdout.encoding or "").lower().replace("-", "") != "utf8"
-        print(json.dumps(answer, ensure_ascii=plain, indent=2))
-    else:
-        print(table(answer, shutil.get_terminal_size((HELP_WIDTH, 24)).columns))
-    return 0
-
-
-def message_of(done: Any, width: int) -> str:
-    """Return the one sentence with which a writing method answers, and how many were deleted."""
-    count = f" ({done['deleted']})" if "deleted" in done else ""
-    return f"{done['message']}{count}"
 
 
 if __name__ == "__main__":
