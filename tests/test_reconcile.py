@@ -138,6 +138,29 @@ def test_what_has_only_one_value(one, other, same):
     assert same_slot(one, other) is same
 
 
+def test_a_name_is_a_slot_however_it_is_put():
+    assert same_slot("Is named Nimbus", "Name is Gale")
+    assert not same_slot("Is named Nimbus", "Nickname is Gale")
+
+
+@pytest.mark.parametrize(
+    ("memory", "new"),
+    [
+        ("Favourite food is jollof rice", "Favourite colour is mustard yellow now"),  # two things alike
+        ("Earns 2,900 a month", "Rent is 1,240 a month now"),  # only a stretch of time in common
+        ("Plays chess on Tuesdays", "Dentist appointment is on Tuesday"),
+    ],
+)
+def test_what_is_about_something_else_is_kept_however_like_it_looks(memory, new):
+    sure = {(memory, new): ("update", 0.85)}
+    assert decided([new], [memory], sure) == [("ADD", new, None, None)]
+
+
+def test_colours_are_spelt_in_two_ways():
+    memory, new = "Favorite color is red", "Favourite colour is blue"
+    assert decided([new], [memory], {(memory, new): ("update", 0.85)})[0][0] == "UPDATE"
+
+
 def test_several_superseded_memories_leave_one():
     table = {
         ("Lives in Oslo", "Lives in Bergen"): ("update", 0.97),

@@ -14,12 +14,13 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from tinymem.types import Decision, Fact, Record, Relation
+from tinymem.understand.evidence import CALENDAR
 from tinymem.understand.forgetting import LEAST, fit
 from tinymem.understand.judge import Verdict
 from tinymem.understand.opposites import opposed, swaps_a_word
 from tinymem.understand.people import FULL, PERSONS
 from tinymem.understand.succession import succeeds
-from tinymem.understand.terms import adds_nothing, content, fold, is_negated, stem
+from tinymem.understand.terms import adds_nothing, content, fold, is_negated, stem, word_set
 
 ENDS = re.compile(
     r"\b(?:no longer|not|never|no|cannot|n't|stopped|quit|gave up|given up|cancelled|"
@@ -34,9 +35,15 @@ SLOT = re.compile(
     r"(?P<verb>Lives in|Weighs|Works as|Is based in) \S)"
 )
 
+CALLED = re.compile(r"Is (?:named|called) \S")  # for "Name is ..."
+
 
 NAMING = re.compile(r"^[\w-]+(?: [\w-]+)? (?:is|are) (?:(?:named|called) )?(?P<name>[A-Z][\w'-]+)")
 """A statement that gives a person's name: "Girlfriend is named Hana"."""
+WHEN = frozenset(map(stem, word_set("day week month year hour minute time now today"))) | {
+    *map(stem, CALENDAR)
+}
+"""Words that two statements may share and be about different things."""
 NEVER = 2.0  # no confidence is that high
 SUCCESSION = 0.79
 """The confidence of a replacement that the words themselves prove: for one memory, not for several."""
@@ -214,7 +221,9 @@ class BundledReconciler:
         """Return the confidence needed for replacing this memory by this fact."""
         if not share_subject(memory, fact):
             return self.apart_at if NAMING.match(memory) else NEVER
-        if set(content(fact)).isdisjoint(content(memory)):
+        if other_slot(memory, fact):
+            return NEVER
+        if not set(content(fact)).intersection(content(memory)) - WHEN:
             return self.strange_at
         return self.slot_at if same_slot(memory, fact) else self.least[said.relation]
 
@@ -254,14 +263,28 @@ def same_slot(memory: str, fact: str) -> bool:
     "Rent is 900" and "Rent is 950" do, so do "Lives in Oslo" and "Lives in Bergen"; "Brother is tall" and
     "Brother is ill" do not.
     """
-    one, other = SLOT.match(memory), SLOT.match(fact)
+    one, other = _slot(memory), _slot(fact)
     if one is None or other is None or is_negated(memory) or is_negated(fact):
         return False
-    things = [fold(match.group("thing") or match.group("verb")) for match in (one, other)]
-    links = [fold(match.group("link") or "") for match in (one, other)]
-    if things[0].split()[0].removesuffix("'s") in PERSONS and len(things[0].split()) == 1:
+    words = one[0].split()
+    return one == other and not (len(words) == 1 and words[0].removesuffix("'s") in PERSONS)
+
+
+def other_slot(memory: str, fact: str) -> bool:
+    """Return whether both give values of different things alike: "Favourite food", "Favourite color"."""
+    one, other = _slot(memory), _slot(fact)
+    if one is None or other is None:
         return False
-    return things[0] == things[1] and links[0] == links[1]
+    first, second = one[0].split(), other[0].split()
+    return min(len(first), len(second)) > 1 and first[0] == second[0] and first[-1][:3] != second[-1][:3]
+
+
+def _slot(text: str) -> tuple[str, str] | None:
+    """Return of what a statement gives the value, and how it is linked to it; None if of nothing certain."""
+    if CALLED.match(text):
+        return "name", ""
+    match = SLOT.match(text)
+    return match and (fold(match["thing"] or match["verb"]), fold(match["link"] or ""))
 
 
 def share_subject(memory: str, fact: str) -> bool:
