@@ -61,7 +61,7 @@ def test_a_failing_disk_is_an_error_of_ours_and_breaks_nothing(tmp_path: Path) -
 
 @needs_fork
 def test_a_crowd_loses_nothing_and_stores_nothing_twice(tmp_path: Path) -> None:
-    assert kept(crowd.torture(tmp_path, Crowd(processes=3, threads=3, seconds=4, understanding=1)))
+    assert kept(crowd.torture(tmp_path, Crowd(processes=8, threads=4, seconds=10)))
 
 
 @needs_fork
