@@ -11,22 +11,26 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from tinymem.recall.fuse import AFTER, BEFORE, EARLIER, Scored, ranked, score_one
-from tinymem.store.filters import Where, rows_where
+from tinymem.recall.when import Time, time_score
+from tinymem.store.days import within_where
+from tinymem.store.filters import Where
 from tinymem.store.neighbours import Around
 from tinymem.store.store import Store
 from tinymem.types import Hit, Vector
 
 POOL_FACTOR = 4  # candidates taken from each side for every result wanted
 POOL_LEAST = 60  # and at least so many, so that the two sides have a chance to meet
+TIMELY_LEAST = 30  # candidates from the time that the query names, from each side, at least
 
 
 @dataclass(frozen=True)
 class Asked:
-    """A query: its words, the embedding of what it asks but for names, and the one speaker whom it names."""
+    """A query: its words, the embedding of what it asks but for names, and whom and what time it names."""
 
     words: str
     vector: Vector | None = None
     speaker: str | None = None
+    time: Time | None = None
 
 
 def search(
@@ -59,8 +63,9 @@ def candidates(store: Store, asked: Asked, where: Where, limit: int) -> list[Sco
     bm25s = dict(store.keyword_matches(asked.words, where, pool))
     cosines = {} if asked.vector is None else dict(store.nearest(asked.vector, where, pool))
     exhausted = len(bm25s) < pool  # then no other memory shares a word with the query
-    around = store.around([*bm25s, *cosines])
-    rows = {*bm25s, *cosines, *beside(store, around, where)}
+    timely = of_that_time(store, asked, where, limit)
+    around = store.around([*bm25s, *cosines, *timely])
+    rows = {*bm25s, *cosines, *timely, *beside(store, around, where)}
     if len(rows) > len(around):
         around |= store.around([row for row in rows if row not in around]) if around else {}
     measured = rows.union(*map(members, around.values()))
@@ -68,8 +73,9 @@ def candidates(store: Store, asked: Asked, where: Where, limit: int) -> list[Sco
         cosines |= store.similarities(asked.vector, [row for row in measured if row not in cosines])
     unread = [row for row in rows if row not in bm25s]
     if unread and not exhausted:
-        bm25s |= dict(store.keyword_matches(asked.words, rows_where(unread), len(unread)))
+        bm25s |= store.keyword_scores(asked.words, unread)
     spoken = set() if asked.speaker is None else store.said_by(asked.speaker, list(rows))
+    days = store.days_of(list(rows)) if asked.time else {}
     return ranked(
         score_one(
             row,
@@ -77,9 +83,21 @@ def candidates(store: Store, asked: Asked, where: Where, limit: int) -> list[Sco
             bm25s.get(row),
             around=meaning_around(around.get(row), cosines),
             spoken=row in spoken,
+            asks=row in around and around[row].asks,
+            time=time_score(asked.time, days[row]) if asked.time else 0.0,
+            dated=asked.time is not None and asked.time.wants_date and days[row].first is not None,
         )
         for row in rows
     )
+
+
+def of_that_time(store: Store, asked: Asked, where: Where, limit: int) -> set[int]:
+    """Return the best of the memories from the time that a query names, however many others are better."""
+    if asked.time is None or not asked.time.is_limited:
+        return set()
+    then, most = where & within_where(asked.time.first, asked.time.last), max(limit, TIMELY_LEAST)
+    by_meaning = [] if asked.vector is None else store.nearest(asked.vector, then, most)
+    return {row for row, _ in (*by_meaning, *store.keyword_matches(asked.words, then, most))}
 
 
 def beside(store: Store, around: Mapping[int, Around], where: Where) -> set[int]:
@@ -93,10 +111,10 @@ def members(around: Around) -> set[int]:
     return {row for row in (around.before, around.earlier, around.after) if row is not None}
 
 
-def meaning_around(around: Around | None, cosines: Mapping[int, float]) -> float:
-    """Return how alike the query and what stands around a memory are, 0..1."""
+def meaning_around(around: Around | None, cosines: Mapping[int, float]) -> float | None:
+    """Return how alike the query and what stands around a memory are, 0..1; None where it stands alone."""
     if around is None:
-        return 0.0
+        return None
     weighted = ((around.before, BEFORE), (around.earlier, EARLIER), (around.after, AFTER))
     return sum(weight * max(0.0, cosines.get(row, 0.0)) for row, weight in weighted if row is not None)
 
@@ -108,5 +126,6 @@ def explain(one: Scored) -> dict[str, float]:
         "keyword_score": one.keyword,
         "context_score": one.around,
         "speaker_score": one.speaker,
+        "time_score": one.time,
         "final_score": one.score,
     }

@@ -16,18 +16,21 @@ must never read the clock.
 from __future__ import annotations
 
 import re
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import date
 from typing import cast
 
 from tinymem.types import EventDate
-from tinymem.understand.almanac import SEASONS, Part, Unit, moved, nth_of, one_day, part_of, unit_of
+from tinymem.understand.almanac import HOLIDAYS, SEASONS, Part, Unit, moved, nth_of, one_day, part_of, unit_of
 from tinymem.understand.calendar_phrases import Place, Reading, counted, number_of, read_phrase
 from tinymem.understand.calendar_words import (
     ANY_DAY,
     COUNTED,
+    DAY_WORDS,
+    DECADES,
     LEADS,
     LONG_DAY,
+    MONTH_NAME,
     MORE_DAYS,
     NTH,
     UNIT,
@@ -43,6 +46,11 @@ def _regex(pattern: str) -> re.Pattern[str]:
     return re.compile(pattern, re.IGNORECASE)
 
 
+# Every phrase has one of these in it, and most texts have none: they are done with.
+OF_TIME = _regex(
+    rf"\d|\b(?:{MONTH_NAME}|{ANY_DAY}|{'|'.join((*DAY_WORDS, *DECADES, *SEASONS, *HOLIDAYS))}|"
+    r"min|hour|hr|day|week|wk|fortnight|month|quarter|year|yr)"
+)
 WORD_START = _regex(r"(?<![\w'./:-])[\w']")
 WORKING_WEEK = _regex(
     r"(?:\bworks\b[^,;]*?\bfrom\s+|(?<!from ))\bmon(?:day)?\s*(?:-|\bto\b|\bthrough\b)\s*fri(?:day)?\b"
@@ -81,6 +89,19 @@ AWAY = _regex(
 LASTING = _regex(r"\bfor\s+(?:about\s+|around\s+)?$")
 
 
+@dataclass(frozen=True)
+class Mention:
+    """The days that a text talks about, and where: characters of `text`, from the preposition on.
+
+    `text` is what was read: the beginning of the text, with single spaces and plain quotation marks.
+    """
+
+    event: EventDate
+    text: str
+    start: int
+    end: int
+
+
 def event_of(text: str, said: date) -> EventDate | None:
     """Return the first day, or range of days, that a fact talks about; None if it names none.
 
@@ -94,9 +115,26 @@ def event_of(text: str, said: date) -> EventDate | None:
         >>> event_of("Runs every Tuesday", date(2025, 3, 12)) is None
         True
     """
+    found = mention_in(text, said)
+    return found.event if found else None
+
+
+def mention_in(text: str, said: date) -> Mention | None:
+    """Return the first day, or range of days, that a text talks about, and where; None if it names none.
+
+    Args:
+        text: a statement, a question or a few words; its tense decides ("what did I do on Friday").
+        said: the day on which it is said or asked.
+
+    Example:
+        >>> found = mention_in("What did I do  last summer?", date(2025, 3, 12))
+        >>> found.event.start, found.text[found.start : found.end]
+        (datetime.date(2024, 6, 1), 'last summer')
+    """
     text = WORKING_WEEK.sub("", " ".join(text[:LONGEST].translate(FANCY).split()))
     passed = 0
-    for word in WORD_START.finditer(text):
+    last = max((found.end() for found in OF_TIME.finditer(text)), default=0)
+    for word in WORD_START.finditer(text, 0, last):
         if word.start() < passed:
             continue
         try:
@@ -106,22 +144,8 @@ def event_of(text: str, said: date) -> EventDate | None:
         if reading:
             event, passed = reading
             if event:
-                return event
+                return Mention(event, text, word.start(), passed)
     return None
-
-
-def mentions(query: str, today: date) -> EventDate | None:
-    """Return the first day, or range of days, that a question asks about; None if it names none.
-
-    Args:
-        query: a question or a few words; its tense decides as a fact's does ("what did I do on Friday").
-        today: the day on which it is asked.
-
-    Example:
-        >>> mentions("What did I do last summer?", date(2025, 3, 12))
-        EventDate(start=datetime.date(2024, 6, 1), end=datetime.date(2024, 8, 31), precision='season')
-    """
-    return event_of(query, today)
 
 
 def _read_at(text: str, start: int, said: date) -> tuple[EventDate | None, int] | None:
