@@ -1,8 +1,12 @@
 """Whatever is wrong with a call: an error of ours, in words, and not a byte written."""
 
+from datetime import timedelta
+
 import pytest
 
 from tinymem import MemoryNotFoundError, TinymemError, ValidationError
+from tinymem.testing import FrozenClock, HashEmbedder
+from tinymem.types import Extraction, Fact, Span
 
 circle: dict = {}
 circle["self"] = circle
@@ -231,3 +235,52 @@ def test_a_misspelt_keyword_is_a_type_error(kept, method):
     first = {"add": ["x"], "search": ["x"], "update": ["id-1"]}.get(method, [])
     with pytest.raises(TypeError, match="userid"):
         getattr(kept, method)(*first, userid="ana")
+
+
+@pytest.mark.parametrize("text", ["", " ", "Likes\0 tea", "Likes tea \ud800", "x" * 100_001])
+def test_what_an_extractor_finds_has_to_be_a_text(memory_factory, text):
+    class Careless:
+        def extract(self, messages, about, today):
+            return Extraction((Fact(text, "user", 0, (Span(0, 0, 1),)),))
+
+    memory = memory_factory(extractor=Careless())
+    with pytest.raises(ValidationError, match="a fact that the extractor found"):
+        memory.add("I like tea", user_id="ana")
+    assert memory.count() == 0
+
+
+class Broken(HashEmbedder):
+    """An embedder that fails on queries with an error of its own."""
+
+    def embed(self, texts, *, kind="document"):
+        if kind == "query":
+            raise ValueError("my embedder is broken")
+        return super().embed(texts, kind=kind)
+
+
+class BrokenReranker:
+    """A reranker that fails with an error of its own."""
+
+    name = "broken"
+
+    def rerank(self, query, texts):
+        raise LookupError("my reranker is broken")
+
+
+@pytest.mark.parametrize("ago", [None, timedelta(days=1), timedelta(days=3)])
+def test_an_error_of_the_callers_own_is_no_damage_of_the_file(memory_factory, ago):
+    """Now, at a moment after all changes, and at one before some."""
+    clock = FrozenClock()
+    broken = memory_factory("one.db", embedder=Broken(8), clock=clock)
+    reranked = memory_factory("other.db", embedder=HashEmbedder(8), reranker=BrokenReranker(), clock=clock)
+    for memory in (broken, reranked):
+        memory.add("Likes tea", user_id="ana", infer=False)
+    clock.advance(days=4)
+    for memory in (broken, reranked):
+        memory.add("Likes cake", user_id="ana", infer=False, dry_run=ago != timedelta(days=3))
+    clock.advance(days=2)
+    asked = {} if ago is None else {"as_of": clock() - ago}
+    with pytest.raises(ValueError, match=r"^my embedder is broken$"):
+        broken.search("tea", **asked)
+    with pytest.raises(LookupError, match="my reranker is broken"):
+        reranked.search("tea", rerank=True, **asked)

@@ -15,6 +15,7 @@ from tinymem import Memory, MemoryQuotaExceededError, TinymemError, ValidationEr
 from tinymem.arguments import LARGEST_METADATA, LONGEST_ID, LONGEST_TEXT, MOST_IN_BATCH
 from tinymem.store.filter_tree import MAX_DEPTH, MAX_VALUES
 from tinymem.store.filter_values import LONGEST_VALUE
+from tinymem.testing import HashEmbedder
 from tinymem.understand.dialogue import LONGEST_CONVERSATION, LONGEST_NAME, MOST_MESSAGES
 
 Factory = Callable[..., Memory]
@@ -136,7 +137,7 @@ print(refused)
     assert sum(refused) == 120 - 30
 
 
-@pytest.mark.parametrize("name", ["max_memories", "max_bytes"])
+@pytest.mark.parametrize("name", ["max_memories", "max_bytes", "max_resident_bytes"])
 @pytest.mark.parametrize("wrong", [0, -1, 1.5, True, "5", 2**63, [1]])
 def test_a_quota_is_a_number(name: str, wrong: Any) -> None:
     with pytest.raises(ValidationError, match=f"{name} must be a whole number above 0"):
@@ -148,6 +149,17 @@ def test_a_quota_may_stand_in_a_dictionary() -> None:
         memory.add("Likes tea", user_id="ana", infer=False)
         with pytest.raises(MemoryQuotaExceededError):
             memory.add("Has a dog", user_id="ana", infer=False)
+
+
+def test_a_file_with_more_vectors_than_may_be_in_memory_finds_the_same(tmp_path: Path) -> None:
+    path, texts = tmp_path / "memory.db", [f"Likes tea number {number}" for number in range(30)]
+    with (
+        Memory(path, embedder=HashEmbedder(), max_resident_bytes=5 * 4 * 64) as little,
+        Memory(path, embedder=HashEmbedder()) as much,
+    ):
+        little.add_many(texts, user_id="ana")
+        assert little.search("tea 17", user_id="ana") == much.search("tea 17", user_id="ana")
+        assert little._store._held.vectors._resident_bytes == 5 * 4 * 64
 
 
 # -- how large an input may be
@@ -241,7 +253,7 @@ def test_how_long_lists_of_names_and_topics_may_be(memory: Memory) -> None:
 # -- every parameter of every method
 
 UNUSED = {
-    *("version", "async_mode", "rerank", "keyword_search", "filter_memories", "latest_only"),
+    *("version", "async_mode", "keyword_search", "filter_memories", "latest_only"),
     "n_ctx",  # means something only beside a GGUF
 }
 """Parameters that are accepted for mem0's callers, whatever they are."""

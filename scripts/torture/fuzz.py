@@ -26,9 +26,10 @@ import apsw
 from hypothesis import HealthCheck, Phase, given, seed, settings
 from hypothesis import strategies as st
 
-from scripts.torture.plain import AlwaysAdd, EveryMessage
+from scripts.torture.plain import AlwaysAdd, ByLength, EveryMessage
 from scripts.torture.report import Line, render_table
 from tinymem import Memory, TinymemError
+from tinymem.redact import Redact
 from tinymem.testing import FrozenClock, HashEmbedder, counting_ids
 
 EXAMPLES = 50_000
@@ -134,6 +135,12 @@ items = st.lists(
     ),
     max_size=4,
 )
+foreign = st.lists(
+    st.dictionaries(
+        st.sampled_from(["actor_id", "role", "categories", "relations", "created_at", "hash", *FIELDS]), junk
+    ).map(lambda item: {"memory": "Likes tea", "user_id": "ana", **item}),
+    max_size=3,
+)
 changes = st.lists(
     st.fixed_dictionaries(
         {"memory_id": ids},
@@ -157,7 +164,8 @@ PLAUSIBLE: Mapping[str, st.SearchStrategy[Any]] = {
     **dict.fromkeys(("user_id", "agent_id", "run_id", "app_id", "session_id"), owners),
     **dict.fromkeys(("limit", "top_k", "page", "page_size"), st.integers(-1, 5)),
     **dict.fromkeys(
-        ("timestamp", "expiration_date", "as_of", "start_date", "end_date"), moments | words | numbers
+        ("timestamp", "expiration_date", "as_of", "start_date", "end_date", "reference_date"),
+        moments | words | numbers,
     ),
     **dict.fromkeys(("keywords", "prompt", "custom_instructions", "feedback_reason"), texts),
     **dict.fromkeys(("categories", "fields", "includes", "excludes"), words | st.lists(words, max_size=3)),
@@ -170,7 +178,7 @@ PLAUSIBLE: Mapping[str, st.SearchStrategy[Any]] = {
     "key": st.none(),
     "progress": st.none(),
     "path": st.just("DATABASE.copy") | st.integers() | st.just("DATABASE.jsonl"),
-    "source": st.just("DATABASE.jsonl") | junk,
+    "source": st.just("DATABASE.jsonl") | foreign,
 }
 """What a parameter of a name may almost be; of any other name it is a flag."""
 
@@ -210,14 +218,17 @@ class BrokenPromise(AssertionError):
 class Target:
     """A small file in memory, and what the calls on it did."""
 
-    def __init__(self, folder: Path, outcomes: Counter[str]) -> None:
+    def __init__(self, folder: Path, outcomes: Counter[str], redact: Redact = None) -> None:
         self._folder = folder
         self._outcomes = outcomes
+        self._redacts = redact is not None
         self.memory = Memory(
             ":memory:",
             embedder=HashEmbedder(8),
             extractor=EveryMessage(),
             reconciler=AlwaysAdd(),
+            reranker=ByLength(),
+            redact=redact,
             clock=FrozenClock(),
             new_id=counting_ids(),
             categorize=False,
@@ -265,7 +276,8 @@ class Target:
         """Compare what is stored word for word with what was said."""
         said = asked.get("messages")
         plain = method == "add" and asked.get("infer") is False and isinstance(said, str)
-        if not plain or asked.get("dry_run") or asked.get("redact") or asked.get("memory_type"):
+        redacts = asked.get("redact", self._redacts)
+        if not plain or asked.get("dry_run") or redacts or asked.get("memory_type"):
             return
         changed = answer if isinstance(answer, list) else answer["results"]
         for one in changed:
@@ -312,10 +324,10 @@ def run(folder: Path, outcomes: Counter[str], examples: int, number: int) -> Non
         suppress_health_check=list(HealthCheck),
         phases=[Phase.generate, Phase.shrink],
     )
-    @given(st.lists(calls(), min_size=1, max_size=3))
-    def example(thrown: Sequence[Call]) -> None:
+    @given(st.sampled_from([None, "mask", "refuse"]), st.lists(calls(), min_size=1, max_size=3))
+    def example(redact: Redact, thrown: Sequence[Call]) -> None:
         outcomes["examples"] += 1
-        target = Target(folder, outcomes)
+        target = Target(folder, outcomes, redact)
         for call in thrown:
             target.throw(call)
         target.examine()

@@ -32,6 +32,9 @@ Value = TypeVar("Value")
 OURS = frozenset({"embedder", "staged_embedder", "generation", "erasing"})
 """The keys of table `identity` that are no settings: each file has its own."""
 
+SETTINGS = "settings"
+"""The key of table `identity` under which all settings stand, as one JSON object."""
+
 MESSAGE = ("position", "role", "name", "content", "at")
 """The columns of a message, and its keys in a line."""
 
@@ -41,7 +44,7 @@ _NUMBERS = frozenset({"immutable", "archived"})  # columns of a memory that hold
 
 @dataclass(frozen=True)
 class SettingLine:
-    """One row of `identity`."""
+    """The row of `identity` with the file's settings."""
 
     key: str
     value: str
@@ -109,11 +112,15 @@ Parsed = SettingLine | CommitLine | ChangeLine | EntityLine | MemoryLine | Feedb
 
 @dataclass(frozen=True)
 class Dump:
-    """The lines of an export, each with the place that errors name, and whose vectors they carry."""
+    """The lines of an export, each with the place that errors name, and whose vectors they carry.
+
+    `settings` tells whether those of the export are wanted.
+    """
 
     name: str
     embedder: Mapping[str, Any] | None
     lines: Iterable[tuple[str, Parsed]]
+    settings: bool = True
 
 
 def parse_line(line: Line, dimension: int | None, place: str) -> Parsed:
@@ -166,9 +173,10 @@ def encode_vector(vector: bytes | None) -> str | None:
 
 def _setting(line: Line) -> SettingLine:
     key, value = _get(line, "key", str), _get(line, "value", str)
-    if key in OURS:
+    if key != SETTINGS:
         raise ValueError(f"{key!r} is no setting")
-    json.loads(value)
+    if not isinstance(json.loads(value), dict):
+        raise ValueError(f"the settings are no JSON object: {value!r:.60}")
     return SettingLine(key, value)
 
 

@@ -8,14 +8,14 @@ apart (one that knows letters, not meaning) is given no word: nothing is ever as
 
 from __future__ import annotations
 
+import hashlib
 import json
 import re
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from reprlib import repr as short
 from typing import TypeAlias
 
 import numpy as np
@@ -23,10 +23,8 @@ from numpy.typing import NDArray
 
 from tinymem.errors import ValidationError
 from tinymem.types import Embedder, Vector
+from tinymem.understand.categories import REST, Category, default_categories
 from tinymem.understand.terms import WORD, content, word_set
-
-REST = "misc"
-"""The name of the category of everything that no other category takes."""
 
 # Chosen on 104 facts that are in no file here; `python -m scripts.evaluate.categories` measures others.
 RIDGE = 0.3
@@ -48,123 +46,19 @@ ALSO_CALLED = {
     **dict.fromkeys(("preferences", "tastes"), "user_preferences"),
 }
 
+SHIPPED = Path(__file__).with_name("categories.npz")
+"""What the examples teach about the bundled embedder, as `Learned` with the digest `made_of`; the vectors are
+int8, 127 being the largest number of each. Written by `python -m scripts.learn_categories`."""
+
 Scores: TypeAlias = NDArray[np.float32]
 """float32 (facts, categories); 1 and more belongs."""
-
-
-@dataclass(frozen=True)
-class Category:
-    """A name, what it means in a few words, and facts that belong to it (none are needed)."""
-
-    name: str
-    description: str = ""
-    examples: tuple[str, ...] = ()
-
-
-@cache
-def default_categories() -> tuple[Category, ...]:
-    """Return the 15 categories that are used unless a caller has his own; the last is "misc"."""
-    rows = json.loads(Path(__file__).with_name("categories.json").read_text("utf-8"))
-    return tuple(Category(row["name"], row["description"], tuple(row["examples"])) for row in rows)
-
-
-def parse_definitions(value: object) -> tuple[Category, ...]:
-    """Return the categories of a list of dictionaries, `[{"name": "description"}, ...]`.
-
-    A dictionary may define several categories, or one at length: {"name": ..., "description": ...,
-    "examples": [...]}.
-
-    Raises:
-        ValidationError: the list is empty or no list, or something in it is blank, defined twice or no text.
-
-    Example:
-        >>> [category.name for category in parse_definitions([{"pets": "Animals of the household"}])]
-        ['pets']
-    """
-    if not isinstance(value, (list, tuple)) or not value:
-        raise ValidationError(
-            f"custom_categories must be a list like [{{'pets': 'Animals of the household'}}], got "
-            f"{short(value)}: leave it out for the default categories"
-        )
-    found = [category for item in value for category in _parse_item(item)]
-    seen: set[str] = set()
-    for category in found:
-        if category.name.casefold() in seen:
-            raise ValidationError(f"custom_categories defines {short(category.name)} twice: keep one of them")
-        seen.add(category.name.casefold())
-    return tuple(found)
-
-
-def _parse_item(item: object) -> list[Category]:
-    if not isinstance(item, Mapping) or not item:
-        raise ValidationError(
-            f"each of custom_categories must be a dict of names and descriptions, got {short(item)}"
-        )
-    if {"name", "description"} <= set(item) <= {"name", "description", "examples"}:
-        examples = item.get("examples", ())
-        if not isinstance(examples, (list, tuple)):
-            raise ValidationError(
-                f"the examples of a category must be a list of texts, got {short(examples)}"
-            )
-        told = tuple(_parse_words(each, "an example of a category") for each in examples)
-        return [_category(item["name"], item["description"], told)]
-    return [_category(name, description) for name, description in item.items()]
-
-
-def _category(name: object, description: object, examples: tuple[str, ...] = ()) -> Category:
-    parsed = _parse_words(name, "the name of a category")
-    return Category(
-        parsed, _parse_words(description, f"the description of category {short(parsed)}"), examples
-    )
-
-
-def _parse_words(value: object, what: str) -> str:
-    """Return a text without the blank space around it.
-
-    Raises:
-        ValidationError: it is no text, blank, or cannot be written as UTF-8.
-    """
-    if not isinstance(value, str) or not value.strip():
-        raise ValidationError(f"{what} must be a text that is not blank, got {short(value)}")
-    try:
-        value.encode("utf-8")
-    except UnicodeEncodeError as problem:
-        raise ValidationError(f"{what} holds half a character: {short(value)}; pass whole ones") from problem
-    return value.strip()
-
-
-def parse_topics(value: object, name: str) -> tuple[str, ...]:
-    """Return the topics of `includes` or `excludes`: a text with commas, or a list of texts; None is none.
-
-    Raises:
-        ValidationError: names the argument, and says what it must be.
-
-    Example:
-        >>> parse_topics("sports, travel", "includes")
-        ('sports', 'travel')
-    """
-    if value is None:
-        return ()
-    if isinstance(value, str):
-        parts: Sequence[object] = [part for part in re.split(r"[,\n]", value) if part.strip()]
-    elif isinstance(value, (list, tuple)):
-        parts = value
-    else:
-        parts = ()
-    if not parts:
-        raise ValidationError(
-            f"{name} must be topics like 'sports, travel' or a list of them, got {short(value)}: "
-            "leave it out for no such rule"
-        )
-    topics = [_parse_words(part, f"a topic of {name}") for part in parts]
-    return tuple({topic.casefold(): topic for topic in topics}.values())
 
 
 class Categorizer:
     """Assigns categories to facts.
 
     What the examples and descriptions look like to an embedder is computed when first used, and once in a
-    process for all Categorizers of that embedder.
+    process for all Categorizers of that embedder; what the examples look like to the bundled one, it ships.
 
     Args:
         embedder: the vectors that are passed must be its own.
@@ -287,38 +181,91 @@ def rows_of(embedder: Embedder, texts: Sequence[str], vectors: Sequence[Vector] 
     return rows
 
 
+def learned_names() -> list[str]:
+    """Return the names of the default categories that have a meaning of their own."""
+    return [category.name for category in default_categories() if category.name != REST]
+
+
+def example_texts() -> list[str]:
+    """Return the examples of all default categories, each once."""
+    return list(dict.fromkeys(text for each in default_categories() for text in each.examples))
+
+
+@dataclass(frozen=True)
+class Learned:
+    """What the examples of the default categories teach about an embedder.
+
+    `examples` float32 (examples, dimension), rows of length 1; `weights` float32 (examples, categories) and
+    `rates` float32 (categories,) give a score, which is enough from `least` on; `reach` is the cosine, seen
+    from the middle of the examples, that few pairs of them have; `f1` tells how well the others know each.
+    """
+
+    examples: Vector
+    weights: NDArray[np.float32]
+    rates: NDArray[np.float32]
+    least: float
+    reach: float
+    f1: float
+
+
+def learn(examples: Vector) -> Learned:
+    """Learn the default categories from the vectors of `example_texts()`.
+
+    What each example would get had it not been learned from follows in closed form (Allen 1974, PRESS):
+    it says from which value on a category is assigned, and whether the embedder is any good.
+    """
+    names = learned_names()
+    of = [{each.name for each in default_categories() if text in each.examples} for text in example_texts()]
+    wanted = np.array([[name in theirs for name in names] for theirs in of])
+    inverse = np.linalg.inv(alike(examples, examples) + RIDGE * np.eye(len(wanted)))
+    rates = wanted.mean(axis=0)
+    weights = inverse @ (wanted - rates)
+    least, f1 = best_cut(wanted - weights / np.diag(inverse)[:, None], wanted)
+    around = turned(examples - examples.mean(axis=0))
+    reach = float(np.quantile(around @ around.T, REACH))
+    return Learned(examples, weights.astype(np.float32), rates.astype(np.float32), least, reach, f1)
+
+
+def alike(rows: Vector, examples: Vector) -> Vector:
+    """Return how alike texts and examples are, 0..1, (texts, examples): the kernel of the regression."""
+    return np.asarray(((1 + rows @ examples.T) / 2) ** 3, np.float32)
+
+
+def turned(rows: Vector) -> Vector:
+    """Return rows of length 1 in the same directions."""
+    return np.asarray(rows / np.maximum(np.linalg.norm(rows, axis=1, keepdims=True), 1e-9), np.float32)
+
+
+def made_of(embedder: Embedder) -> str:
+    """Return a digest of what an embedder and the examples are, which all that is learned follows from."""
+    said = json.dumps([named_identity(embedder), [vars(each) for each in default_categories()]])
+    return hashlib.sha256(said.encode()).hexdigest()
+
+
+def shipped_for(embedder: Embedder) -> Learned | None:
+    """Return what ships of what an embedder teaches: that of the bundled one, and of no other."""
+    with np.load(SHIPPED) as shipped:
+        if shipped["made_of"].item() != made_of(embedder):
+            return None
+        examples = turned(shipped["examples"].astype(np.float32))
+        numbers = {name: shipped[name].item() for name in ("least", "reach", "f1")}
+        return Learned(examples, shipped["weights"], shipped["rates"], **numbers)
+
+
 class Space:
-    """The examples of the default categories as one embedder sees them, and what they teach."""
+    """The default categories as one embedder sees them, and the directions of others."""
 
     def __init__(self, embedder: Embedder) -> None:
-        learned = [category for category in default_categories() if category.name != REST]
-        texts = list(dict.fromkeys(text for each in default_categories() for text in each.examples))
-        self.places = {category: place for place, category in enumerate(learned)}
-        self.examples = np.asarray(embedder.embed(texts), np.float32)
-        self.middle = self.examples.mean(axis=0)
-        self.around = self.centred(self.examples)
-        self.reach = float(np.quantile(self.around @ self.around.T, REACH))
-        self._fit(np.array([[text in each.examples for each in learned] for text in texts]))
+        learned = shipped_for(embedder)
+        if learned is None:
+            learned = learn(np.asarray(embedder.embed(example_texts()), np.float32))
+        self.learned = learned
+        self.is_fit = learned.f1 >= LEAST_F1
+        self.places = {each: place for place, each in enumerate(default_categories()) if each.name != REST}
+        self.middle = learned.examples.mean(axis=0)
+        self.around = self.centred(learned.examples)
         self._directions: dict[Category, Vector] = {}
         self._lock = threading.Lock()
-
-    def _fit(self, wanted: NDArray[np.bool_]) -> None:
-        """Learn the default categories; `wanted` is (examples, categories).
-
-        What each example would get had it not been learned from follows in closed form (Allen 1974, PRESS):
-        it says from which value on a category is assigned, and whether the embedder is any good.
-        """
-        inverse = np.linalg.inv(self._alike(self.examples) + RIDGE * np.eye(len(wanted)))
-        rates = wanted.mean(axis=0)
-        weights = inverse @ (wanted - rates)
-        left_out = wanted - weights / np.diag(inverse)[:, None]
-        self.least, reached = best_cut(left_out, wanted)
-        self.weights, self.rates = weights.astype(np.float32), rates.astype(np.float32)
-        self.is_fit = reached >= LEAST_F1
-
-    def _alike(self, rows: Vector) -> Vector:
-        """Return how alike texts and examples are, 0..1, (texts, examples): the kernel of the regression."""
-        return np.asarray(((1 + rows @ self.examples.T) / 2) ** 3, np.float32)
 
     def scores(self, embedder: Embedder, categories: Sequence[Category], rows: Vector) -> Scores:
         """Return how much each text belongs to each category; default categories are those learned."""
@@ -327,11 +274,13 @@ class Space:
         other = [place for place, category in enumerate(categories) if category not in self.places]
         if known:
             columns = [self.places[categories[place]] for place in known]
-            learned = (self._alike(rows) @ self.weights + self.rates) / self.least
-            found[:, known] = learned[:, columns]
+            near = alike(rows, self.learned.examples)
+            found[:, known] = (near @ self.learned.weights + self.learned.rates)[
+                :, columns
+            ] / self.learned.least
         if other:
             directions = self.directions(embedder, [categories[place] for place in other])
-            found[:, other] = self.centred(rows) @ directions.T / self.reach
+            found[:, other] = self.centred(rows) @ directions.T / self.learned.reach
         return found
 
     def directions(self, embedder: Embedder, categories: Sequence[Category]) -> Vector:
@@ -362,8 +311,7 @@ class Space:
 
     def centred(self, rows: Vector) -> Vector:
         """Return rows of length 1 as seen from the middle of the examples: less of what all facts share."""
-        moved = rows - self.middle
-        return np.asarray(moved / np.maximum(np.linalg.norm(moved, axis=1, keepdims=True), 1e-9), np.float32)
+        return turned(rows - self.middle)
 
 
 def wordings(category: Category) -> list[str]:
@@ -388,9 +336,14 @@ _SPACES: dict[str, Space] = {}
 _LOCK = threading.Lock()
 
 
+def named_identity(embedder: Embedder) -> str:
+    """Return what fixes an embedder's vectors, as text."""
+    return json.dumps(dict(embedder.identity), sort_keys=True, default=str)
+
+
 def space_of(embedder: Embedder) -> Space:
     """Return the Space of an embedder, the same for all that make the same vectors; any thread may ask."""
-    identity = json.dumps(dict(embedder.identity), sort_keys=True, default=str)
+    identity = named_identity(embedder)
     with _LOCK:
         if identity not in _SPACES:
             if len(_SPACES) >= MOST_SPACES:

@@ -15,6 +15,8 @@ from tinymem.understand.terms import SMALL, fold, numbers, words
 
 LEAST_SAID = 1 / 3  # of the words that carry meaning; `evidence` asks for more where it knows the language
 EAST_ASIAN = frozenset({"CJK", "HIRAGANA", "KATAKANA", "KATAKANA-HIRAGANA", "HALFWIDTH", "FULLWIDTH"})
+UNWRITABLE = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff]")
+"""What a model may write and no text may hold: control characters, and halves of characters."""
 SUBJECT = re.compile(
     r"""^the\ (?:user|assistant)(?:['’]s)?\s+
     | ^(?:user|assistant)(?:['’]s\s+|\s+(?=(?:is|was|has|did|will|can)\b|[a-z]{2,}s\b))""",
@@ -25,7 +27,7 @@ ABBREVIATED = re.compile(r"(?:\.\w+|\b(?:Inc|Ltd|Co|Jr|Sr|St|etc))\.$")
 
 def in_house_style(text: str) -> str:
     """Return a fact in one line, without a subject that means the user, a capital first, no full stop."""
-    line = SUBJECT.sub("", " ".join(text.split()), count=1)
+    line = SUBJECT.sub("", " ".join(UNWRITABLE.sub(" ", text).split()), count=1)
     if line.endswith(".") and not line.endswith("..") and not ABBREVIATED.search(line):
         line = line[:-1]
     return line[:1].upper() + line[1:]

@@ -114,6 +114,14 @@ SUPPOSING = re.compile(
 LETTER = re.compile(
     r"(?m)(?:^|(?<=[.:\"]\s)|(?<=\n))(?:Dear|Respected|Subject:|To whom it may)\s", re.IGNORECASE
 )
+# A mail of somebody else's: what programs write above it, or its sender with an address or a subject.
+MAIL = re.compile(
+    r"^[ \t]*(?:-+ ?(?:original|forwarded) message ?-+|begin forwarded message:)"
+    r"|^[ \t]*on [^\n]{5,100} wrote:[ \t]*$"
+    r"|^[ \t]*from:(?![ \t]*(?:me|us|my)\b)"
+    r"(?=[^\n@]*@|[^\n]*\n(?:[ \t]*(?:to|cc)[ \t]*:[^\n]*\n){0,2}[ \t]*(?:subject|date|sent)[ \t]*:)",
+    re.IGNORECASE | re.MULTILINE,
+)
 
 
 def clauses(text: str) -> list[tuple[int, int]]:
@@ -138,8 +146,8 @@ def clauses(text: str) -> list[tuple[int, int]]:
 def quoted_spans(text: str) -> list[tuple[int, int]]:
     """Return the (start, end) of text that is quoted or pasted, merged and in order.
 
-    Code blocks, "> " lines, quotation marks around three words or more, whole letters, and what follows
-    "translate this:" and the like up to the end of its paragraph.
+    Code blocks, "> " lines, quotation marks around three words or more, whole letters and mails, and what
+    follows "translate this:" and the like up to the end of its paragraph.
     """
     found = [match.span() for pattern in (FENCE, INLINE, CITED) for match in pattern.finditer(text)]
     found += [m.span() for m in MARKS.finditer(text) if len(m.group().split()) >= 3]
@@ -149,6 +157,8 @@ def quoted_spans(text: str) -> list[tuple[int, int]]:
     letter = LETTER.search(text)
     if letter and len(text) - letter.start() > 120:
         found.append((letter.start(), len(text)))
+    if mail := MAIL.search(text):
+        found.append((mail.start(), len(text)))
     return merged(found)
 
 

@@ -305,9 +305,11 @@ def _persona_facts(messages: Sequence[Message], place: int) -> Iterator[Found]:
 
 def _bare_statements(message: Message) -> list[Found]:
     """Return the facts of a single message that is a statement the caller wants remembered."""
+    quoted = quoted_spans(message.content)
     return [
         _found(fact, "user", 0, (Span(0, start, end),), (), message.content)
         for fact, (start, end) in statements(message.content) or own_statement(message.content)
+        if not is_quoted((start, end), quoted)
     ]
 
 

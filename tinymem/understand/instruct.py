@@ -29,7 +29,7 @@ from tinymem.types import (
     Role,
     Span,
 )
-from tinymem.understand.claims import in_house_style, objection, says_more, shares_words
+from tinymem.understand.claims import UNWRITABLE, in_house_style, objection, says_more, shares_words
 from tinymem.understand.dialogue import Piece, windows
 from tinymem.understand.grammar import decision_bytes, decision_grammar, facts_grammar, facts_room
 from tinymem.understand.prompts import PROMPT_VERSION, load_prompt
@@ -42,7 +42,6 @@ REPLY_TOKENS = 1024
 MEMORY_LENGTH = 600  # characters of a memory that a prompt shows; a longer one is never rewritten
 TEXT_BYTES = 400  # of a memory's new text at most
 THOUGHT = re.compile(r"^\s*<think>.*?</think>", re.DOTALL)
-CONTROLS = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 
 
 @dataclass(frozen=True)
@@ -237,7 +236,7 @@ def summarise_procedure(llm: Llm, messages: Sequence[Message], prompt: str | Non
     def recorded(part: Sequence[Message]) -> list[str]:
         room = llm.n_ctx - llm.count_tokens(asked(part))
         reply = llm.complete(asked(part), grammar=None, max_tokens=room)
-        text = CONTROLS.sub("", THOUGHT.sub("", reply.text)).strip()
+        text = UNWRITABLE.sub("", THOUGHT.sub("", reply.text)).strip()
         related = prompt is not None or shares_words(text, render_transcript(part))
         if text and related and not reply.truncated:
             return [text]

@@ -35,6 +35,8 @@ _ORDERS = re.compile(
         |(?:the\ )?(?:fact|memory)\ that\b|that\ (?:the|this)\ (?:user|customer|client|account)\b)
     | \b(?:you|it|agents?|assistants?)\ (?:must|should|shall|will|have\ to|has\ to|are\ to)
         \ (?:now\ |always\ )?{_STORE}\b
+    | \b(?:policy|rule|directive|order|announcement|override|important|attention|warning)\s{{0,3}}[:!]
+        [\s!]{{0,3}}(?:the|this)\ (?:user|customer|client|account)\b
     | \bas\ an?\ (?:ai\b|(?:ai\ )?{_KEEPER}\b)[^.!?\n]{{0,30}}\byour\b
     """,
     re.IGNORECASE | re.VERBOSE,
@@ -55,6 +57,12 @@ _ABROAD = tuple(
             r"记忆|記憶|기억|ذاكرة",
         ),
     )
+)
+# Who the assistant is to be is no fact about the one who says so; only the operator's own words name it.
+_RENAMING = re.compile(
+    r"\byou(?:\ are|['’]re|\ will\ be|\ shall\ be)\ (?:now|henceforth|from\ now\ on)\b"
+    r"|\bfrom\ (?:now|this\ moment)\ on,?\ you(?:\ are|['’]re|\ will\ be|r\ name\ is)\b",
+    re.IGNORECASE | re.VERBOSE,
 )
 _FIRST_PERSON = re.compile(
     r"\b(?:i|i['’]?m|i['’]?ve|i['’]?d|i['’]?ll|my|me|mine|myself|we|our|us)\b", re.IGNORECASE
@@ -102,6 +110,9 @@ def _obeys(fact: Fact, messages: Sequence[Message], orders: Mapping[int, Order |
     """Tell whether a fact stands only in an order; what its message says before that counts."""
     for span in fact.spans[:1]:
         order, said = orders[span.message], messages[span.message].content
+        own = said[span.start : span.end]
+        if messages[span.message].role != "system" and _RENAMING.search(own):
+            return not _FIRST_PERSON.search(own)
         if order is None or span.end <= order.start:
             return False
         ordered = said[max(order.start, span.start) : span.end]

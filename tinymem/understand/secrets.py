@@ -187,16 +187,21 @@ def _url_passwords(text: str) -> Spans:
 
 # -- numbers with a checksum
 
+_APART = "(?P<by>[ ._\u00a0-]{1,2}|\r?\n)"  # what stands between groups of digits
+# A number goes on after a point, and after a hyphen, unless all that follows are the digits on the back.
+_ENDED = r"(?:(?=(?i:exp)\W{0,2}[0-9])|(?![0-9A-Za-z_]))(?![.,][0-9])(?!-(?![0-9]{3,4}(?![0-9-]))[0-9])"
 # As printed: all digits, or in groups of four (and three), or as American Express and Diners Club group them.
 _CARD = tuple(
-    re.compile(rf"(?<![0-9A-Za-z_])(?<![0-9][.,-])(?=(?P<number>{form})(?![0-9A-Za-z_])(?![.,-][0-9]))")
+    re.compile(rf"(?<![0-9A-Za-z_])(?<![0-9][.,-])(?=(?P<number>{form}){_ENDED})")
     for form in (
         "[0-9]{14,19}",
-        "[0-9]{4}(?P<by>[ \u00a0-])[0-9]{4}(?P=by)[0-9]{4}(?P=by)[0-9]{4}",
-        "[0-9]{4}(?P<by>[ \u00a0-])[0-9]{4}(?P=by)[0-9]{4}(?P=by)[0-9]{4}(?P=by)[0-9]{3}",
-        "[0-9]{4}(?P<by>[ \u00a0-])[0-9]{6}(?P=by)[0-9]{4,5}",
+        f"[0-9]{{4}}{_APART}[0-9]{{4}}(?P=by)[0-9]{{4}}(?P=by)[0-9]{{4}}",
+        f"[0-9]{{4}}{_APART}[0-9]{{4}}(?P=by)[0-9]{{4}}(?P=by)[0-9]{{4}}(?P=by)[0-9]{{3}}",
+        f"[0-9]{{4}}{_APART}[0-9]{{6}}(?P=by)[0-9]{{4,5}}",
     )
 )
+_LINE_BEFORE = re.compile(r"(?<![0-9])[0-9]{4}\r?\n\Z")
+_LINE_AFTER = re.compile(r"\r?\n[0-9]{4}(?![0-9/])")
 # The first digits and the lengths of the large issuers. Source: ISO/IEC 7812 and the issuers' own tables
 _ISSUERS = (
     (re.compile("4"), (16, 19)),
@@ -215,8 +220,15 @@ def _card_numbers(text: str) -> Spans:
     for match in (match for form in _CARD for match in form.finditer(text)):
         digits = re.sub("[^0-9]", "", match["number"])
         issued = any(len(digits) in lengths and first.match(digits) for first, lengths in _ISSUERS)
-        if issued and luhn_holds(digits):
+        if issued and luhn_holds(digits) and not _is_in_a_column(text, *match.span("number")):
             yield match.span("number")
+
+
+def _is_in_a_column(text: str, start: int, end: int) -> bool:
+    """Tell whether groups of digits, a line each, are only some lines of a table."""
+    if "\n" not in text[start:end]:
+        return False
+    return bool(_LINE_BEFORE.search(text[max(0, start - 7) : start]) or _LINE_AFTER.match(text, end))
 
 
 def luhn_holds(digits: str) -> bool:
@@ -231,8 +243,9 @@ def luhn_holds(digits: str) -> bool:
 
 
 _IBAN = re.compile(
-    r"(?<![0-9A-Za-z])[A-Z]{2}[0-9]{2}"
-    r"(?:[A-Z0-9]{11,30}|(?:[ \u00a0][A-Z0-9]{4}){2,7}(?:[ \u00a0][A-Z0-9]{1,4})?)"
+    r"(?i)(?<![0-9A-Z])[A-Z]{2}[0-9]{2}"
+    r"(?:[A-Z0-9]{11,30}|(?:[ \u00a0][A-Z0-9]{4}){2,7}(?:[ \u00a0][A-Z0-9]{1,4})?)",
+    re.ASCII,
 )
 # The length of each country's. Source: the IBAN registry of SWIFT
 _IBAN_LENGTHS = {
@@ -263,7 +276,7 @@ _IBAN_LENGTHS = {
 
 def _ibans(text: str) -> Spans:
     for match in _IBAN.finditer(text):
-        length, found, end = _IBAN_LENGTHS.get(match[0][:2], 0), "", match.start()
+        length, found, end = _IBAN_LENGTHS.get(match[0][:2].upper(), 0), "", match.start()
         for character in match[0]:
             if len(found) == length:
                 break
