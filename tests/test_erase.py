@@ -11,6 +11,7 @@ from typing import Any
 import apsw
 import pytest
 
+from tests.fakes import EveryMessage
 from tests.store_parts import NOW, python
 from tinymem import Memory, MemoryNotFoundError, StoreError, ValidationError
 from tinymem.store import erasing
@@ -40,6 +41,13 @@ def found(folder: Path, needles: list[bytes]) -> set[bytes]:
     """Return which of the needles stand in any file of the folder."""
     contents = [path.read_bytes() for path in folder.iterdir()]
     return {needle for needle in needles if any(needle in content for content in contents)}
+
+
+class OnlyAssistant(EveryMessage):
+    """What users say tells this one nothing."""
+
+    def extract(self, messages, about, today):
+        return super().extract(messages, [role for role in about if role == "assistant"], today)
 
 
 def opened(path: Path, **options: Any) -> Memory:
@@ -177,6 +185,37 @@ def test_source_messages_go_whoever_else_cites_them(path: Path) -> None:
         assert [message["content"] for message in change["messages"]] == ["Plays the tuba"]
 
 
+def test_words_go_that_were_told_again_in_a_call_about_something_else(tmp_path: Path) -> None:
+    told = [{"role": "user", "content": f"By the way {SECRET}"}, {"role": "user", "content": SECRET}]
+    with opened(tmp_path / "memory.db", extractor=EveryMessage()) as memory:
+        given = memory.add(SECRET, user_id="ana")["results"][0]["id"]
+        (other,) = memory.add([told[1], {"role": "user", "content": "Plays the tuba"}], user_id="ana")[
+            "results"
+        ]
+        assert memory.erase(given)["erased"] == 1
+        (change,) = memory.why(other["id"])["changes"]
+        assert [message["content"] for message in change["messages"]] == ["Plays the tuba"]
+        given = memory.add(SECRET, user_id="ana")["results"][0]["id"]
+        assert memory.add(told[:1], user_id="bob")["results"]
+        memory.add("Something", user_id="ana")
+        memory.erase(given)
+    assert found(tmp_path, traces(SECRET, {})) != set(), "bob told it of himself"
+    with opened(tmp_path / "memory.db") as memory:
+        memory.erase(user_id="bob")
+    assert found(tmp_path, traces(SECRET, {})) == set()
+
+
+def test_all_that_a_user_ever_told_goes_with_the_user(tmp_path: Path) -> None:
+    talk = [{"role": "user", "content": SECRET}, {"role": "assistant", "content": "Is a bot"}]
+    with opened(tmp_path / "memory.db", extractor=OnlyAssistant()) as memory:
+        (bots,) = memory.add(talk, user_id="ana", agent_id="bot")["results"]
+        receipt = memory.erase(user_id="ana")
+        assert (receipt["erased"], receipt["commit_id"] is None) == (0, False)
+        assert memory.get(bots["id"])["memory"] == "Is a bot"
+        assert memory.why(bots["id"])["changes"][0]["source"] == "erased"
+    assert found(tmp_path, traces(SECRET, {})) == set()
+
+
 def test_the_receipt_is_a_commit_without_content(path: Path) -> None:
     with opened(path, clock=FrozenClock(NOW)) as memory:
         given = tell(memory, user_id="wqzmarie")
@@ -210,10 +249,8 @@ def test_a_filter_also_finds_what_was_deleted_before(path: Path) -> None:
 
 def test_nothing_found_leaves_no_receipt(path: Path) -> None:
     with opened(path) as memory:
-        commits = memory.stats()["commits"]
-        receipt = memory.erase(user_id="nobody")
-        assert (receipt["erased"], receipt["commit_id"]) == (0, None)
-        assert memory.stats()["commits"] == commits
+        assert memory.erase(user_id="nobody")["commit_id"] is None
+        assert "erase" not in [commit["call"] for commit in memory.log()["results"]]
 
 
 @pytest.mark.parametrize(

@@ -367,3 +367,18 @@ def test_a_memory_that_comes_back_stands_between_the_same_others() -> None:
         assert [one.id for one in store.select(EVERYTHING)] == ["d", "c", "b", "a"]
         near = [row for row, _ in store.nearest(unit(1), EVERYTHING, 9)]
         assert [one.id for one in store.get_many(near).values()] == ["a", "b", "c", "d"]
+
+
+@pytest.mark.parametrize("gone", ["erase", "reset"])
+def test_what_was_erased_meanwhile_does_not_come_back(
+    memory_factory: Callable[..., Memory], gone: str
+) -> None:
+    clock = Between()
+    memory, other = memory_factory(clock=clock), memory_factory()
+    tea = memory.add("Likes tea", user_id="ana", infer=False)["results"][0]["id"]
+    deleted = memory.delete(tea)["commit_id"]
+    clock.other = lambda: other.erase(tea) if gone == "erase" else other.reset()
+    with pytest.raises((ValidationError, MemoryNotFoundError)):
+        memory.undo(deleted)
+    assert memory.get(tea) is None
+    assert memory.check() == []

@@ -266,3 +266,14 @@ def test_what_can_not_be_read_is_damage(damage: str) -> None:
         for ask in asks[damage.split()[3]]:
             with pytest.raises(CorruptError, match=r"can not be read .* run check\(\)"):
                 ask()
+
+
+def test_of_a_message_with_something_unwanted_no_words_are_kept_and_why_says_so(
+    memory_factory: Callable[..., Memory],
+) -> None:
+    memory = memory_factory(extractor=None, reconciler=None, embedder=None)
+    said = "I take insulin every day. I live in Lisbon."
+    (lisbon,) = ids_of(memory.add(said, user_id="ana", excludes="health"))
+    (change,) = memory.why(lisbon)["changes"]
+    assert change["source"] == "not kept"
+    assert [(each["text"], each["start"]) for each in change["evidence"]] == [(None, said.index("I live"))]

@@ -16,9 +16,11 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 from tinymem import arguments, config
+from tinymem.admitting import wrong_settings
 from tinymem.errors import (
     ConfigError,
     ConflictError,
+    CorruptError,
     EmbeddingError,
     MemoryNotFoundError,
     ValidationError,
@@ -28,6 +30,7 @@ from tinymem.redact import Redact, parse_redact
 from tinymem.store.filters import EVERYTHING, UNARCHIVED, Where, scope_where, unexpired_where, where
 from tinymem.store.quota import Quota
 from tinymem.store.store import Store
+from tinymem.store.vectors import RESIDENT_BYTES
 from tinymem.types import (
     Change,
     Clock,
@@ -39,6 +42,7 @@ from tinymem.types import (
     NewId,
     Reconciler,
     Record,
+    Reranker,
     Scope,
     Vector,
 )
@@ -83,6 +87,7 @@ class MemoryCore:
         *,
         embedder: Embedder | str | os.PathLike[str] | None = None,
         llm: Llm | str | os.PathLike[str] | None = None,
+        reranker: Reranker | str | os.PathLike[str] | None = None,
         extractor: Extractor | None = None,
         reconciler: Reconciler | None = None,
         clock: Clock = utc_now,
@@ -102,9 +107,11 @@ class MemoryCore:
         redact: Redact = None,
         max_memories: int | None = None,
         max_bytes: int | None = None,
+        max_resident_bytes: int | None = None,
     ) -> None:
         config.check_settings(extractor, reconciler, clock, new_id, custom_instructions, busy_timeout_s)
-        self._threads = None if threads is None else arguments.parse_count(threads, "threads", 1)
+        most = arguments.MOST_THREADS
+        self._threads = None if threads is None else arguments.parse_count(threads, "threads", 1, most)
         self._prefilter = arguments.parse_flag(prefilter, "prefilter")
         self._categorize = arguments.parse_flag(categorize, "categorize")
         self._given = arguments.parse_settings(
@@ -121,6 +128,7 @@ class MemoryCore:
         if custom_instructions is not None and self._llm is None:
             raise ConfigError("custom_instructions need a language model: pass llm='model.gguf'")
         self._embedder = config.build_embedder(embedder, self._threads)
+        self._reranker = config.build_reranker(reranker, self._threads)
         self._owned = [
             mine for mine, given in ((self._llm, llm), (self._embedder, embedder)) if mine is not given
         ]
@@ -133,16 +141,20 @@ class MemoryCore:
         self._redaction = parse_redact(redact)
         quota = Quota(*map(arguments.parse_quota, (max_memories, max_bytes), ("max_memories", "max_bytes")))
         database = config.database_path(path)
-        self._store = Store(database, key=key, busy_timeout_s=busy_timeout_s, quota=quota)
+        resident_bytes = arguments.parse_quota(max_resident_bytes, "max_resident_bytes") or RESIDENT_BYTES
+        self._store = Store(
+            database, key=key, busy_timeout_s=busy_timeout_s, quota=quota, resident_bytes=resident_bytes
+        )
 
     @classmethod
     def from_config(cls: type[Self], config_dict: Mapping[str, Any]) -> Self:
         """Return a Memory made from a dictionary, flat or shaped like mem0's.
 
-        Flat keys: `path`, `llm` (a GGUF's path), `embedder` (an ONNX folder), `n_ctx`, `threads`,
-        `prefilter`, `custom_instructions`, `custom_categories`, `includes`, `excludes`, `enable_graph`,
-        `key`, `redact`, `max_memories`, `max_bytes`; mem0's sections `vector_store`, `llm` and `embedder` are
-        understood too.
+        Flat keys: `path`, `llm` (a GGUF's path), `embedder` (an ONNX folder), `reranker` (a cross-encoder's),
+        `n_ctx`, `threads`, `prefilter`, `custom_instructions`, `custom_categories`, `includes`, `excludes`,
+        `enable_graph`, `key`, `redact`, `max_memories`, `max_bytes`,
+        `max_resident_bytes`; mem0's sections `vector_store`, `llm`, `embedder` and `reranker` are understood
+        too.
 
         Raises:
             ConfigError: a key is unknown or asks for something that needs a network.
@@ -157,13 +169,14 @@ class MemoryCore:
         """Return what is wrong with the file, in plain words; empty when it is sound.
 
         A memory without a vector, where this Memory's embedder could have made it one, is named too; what
-        follows from the memories `repair` makes anew.
+        follows from the memories `repair` makes anew. So is a setting of the file that can not be meant.
 
         Example:
             >>> Memory(":memory:").check()
             []
         """
-        return self._store.check(self._embedder.identity)
+        wrong = self._wrong_settings().values()
+        return [*self._store.check(self._embedder.identity), *wrong]
 
     def stats(self) -> dict[str, Any]:
         """Return how much the file holds, its size in bytes, its schema and its embedder.
@@ -205,6 +218,13 @@ class MemoryCore:
         if not isinstance(now, datetime) or now.tzinfo is None:
             raise ConfigError(f"clock must return an aware datetime, got {shown(now)}")
         return now.astimezone(timezone.utc)
+
+    def _wrong_settings(self) -> dict[str, str]:
+        """Return what is wrong with the settings of the file, by name; none where they can not be read."""
+        try:
+            return wrong_settings(self._store.settings())
+        except CorruptError:
+            return {}
 
     def _scope(self, ids: tuple[object, ...]) -> Scope:
         return arguments.parse_scope(*ids)
@@ -297,11 +317,14 @@ class MemoryCore:
         inferred: bool = False,
         dry_run: bool = False,
         names: Mapping[str, Vector] | None = None,
+        repeated: tuple[tuple[str, int], ...] = (),
     ) -> Commit:
         """Write the Changes as one commit; a commit without Changes, or a dry run, writes nothing."""
         engine = self._engine if inferred else {}
         told = tuple(messages)
-        commit = Commit(self._new_id(), call, self._now(), changes, scope, told, engine, names or {})
+        commit = Commit(
+            self._new_id(), call, self._now(), changes, scope, told, engine, names or {}, {}, repeated
+        )
         if changes and not dry_run:
             identity = self._embedder.identity
             self._store.apply(commit, keep_messages=self._keep_messages, embedder=identity)

@@ -13,9 +13,11 @@ from typing import Any
 
 from tinymem import arguments
 from tinymem.batches import Progress, bar
-from tinymem.errors import MemoryNotFoundError, ValidationError
-from tinymem.portable import EMBEDDED_AT_ONCE, parse_path
+from tinymem.errors import MemoryNotFoundError, ValidationError, shown
+from tinymem.portable import EMBEDDED_AT_ONCE
+from tinymem.store.beside import parse_path
 from tinymem.store.filters import EVERYTHING, Where, scope_where, where
+from tinymem.store.migrating import copies_left
 from tinymem.understanding import Understanding
 
 _ERASED = "Memories erased for good!"
@@ -42,9 +44,10 @@ class Keeping(Understanding):
         """Erase memories for good: no byte of what they said stays in the file. It can not be undone.
 
         Text, vector, keywords, metadata, categories, entities, feedback and all of the past go, with the
-        messages of every call that touched them, whichever other memories came from those too; the file is
-        then written anew. `delete` is the way that can be undone. Exports, backups and the copy that a
-        migration left beside the file keep what they have.
+        messages of every call that told them, whichever other memories came from those too, and where their
+        owner told the same words again. Ids without a filter take all messages that were told for them. The
+        file is then written anew. `delete` is the way that can be undone. Exports, backups and the copy that
+        a migration left beside the file keep what they have.
 
         Args:
             memory_id: which memory, also one that was deleted.
@@ -69,28 +72,36 @@ class Keeping(Understanding):
         scope = self._scope((user_id, agent_id, run_id, app_id, session_id))
         condition = scope_where(scope, user_or_agent=True) & where(filters)
         meant: Where | str = condition
+        whose = scope if filters is None and memory_id is None else None
         if memory_id is not None:
             meant = arguments.parse_id(memory_id, "memory_id")
             if scope.ids() or filters is not None:
                 raise ValidationError("erase takes a memory_id, or other ids and filters, not both")
         elif condition == EVERYTHING:
             raise ValidationError("erase needs an id or a filter; to erase everything call reset()")
-        erasure = self._store.erase(meant, commit_id := self._new_id(), self._now())
+        erasure = self._store.erase(meant, commit_id := self._new_id(), self._now(), whose)
         if memory_id is not None and not erasure.erased:
             raise MemoryNotFoundError(f"no memory ever had the id {memory_id!r}, or it was erased already")
+        message = _PENDING if erasure.pending else _ERASED
+        if erasure.erased and (copies := copies_left(self._store.path)):
+            message += f" Copies from before a migration still have what they said: {', '.join(copies)}"
         return {
-            "message": _PENDING if erasure.pending else _ERASED,
+            "message": message,
             "erased": erasure.erased,
-            "commit_id": commit_id if erasure.erased else None,
+            "commit_id": commit_id if erasure.receipt else None,
             "pending": erasure.pending,
         }
 
     def backup(self, path: str | os.PathLike[str]) -> dict[str, Any]:
         """Copy the file, while this and other processes go on reading and writing: one state, whole.
 
+        To go back to a copy, close the file everywhere, delete its `-wal` and `-shm` if there are any, and
+        move the copy to its path. Who has the file open all the same is told so at the next call, and the
+        copy is not opened as long as the log of another file lies beside it.
+
         Args:
-            path: the copy, under the same key if there is one; a tinymem file that is there, and that
-                nobody has open, is replaced when the copy is complete.
+            path: the copy, under the same key if there is one; a tinymem file that is there, that has no
+                other key and that nobody has open, is replaced when the copy is complete.
 
         Returns:
             {"path", "size_bytes"}.
@@ -168,7 +179,8 @@ class Keeping(Understanding):
         """Make anew what is broken and follows from the memories: keywords, vectors, entities, indexes.
 
         Texts, metadata and history are never touched; what is wrong with those `check` still says, and
-        `tinymem.salvage` saves what can be read into a new file.
+        `tinymem.salvage` saves what can be read into a new file. Settings of the file that can not be meant
+        are taken back.
 
         Returns:
             What was mended, in plain words; empty where nothing had to be.
@@ -178,6 +190,9 @@ class Keeping(Understanding):
             []
         """
         said = self._store.mend()
+        if wrong := self._wrong_settings():
+            self._store.change_settings(dict.fromkeys(wrong))
+            said.append(f"settings of the file taken back that could not be meant: {shown(list(wrong))}")
         made = self._embed_missing()
         return [*said, f"vectors made anew from the texts: {made}"] if made else said
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from tinymem.arguments import check_length
+from tinymem.arguments import check_length, parse_text
 from tinymem.plan import Circumstances, new_record, plan_decisions, scope_of, texts_to_store
 from tinymem.recall.search import Asked, search
 from tinymem.store.filters import EVERYTHING, UNARCHIVED, Where, scope_where, unexpired_where
@@ -34,10 +34,7 @@ from tinymem.types import (
     Vector,
     text_hash,
 )
-from tinymem.understand.attribution import attributed
 from tinymem.understand.dialogue import speakers
-from tinymem.understand.orders import orders_rejected
-from tinymem.understand.procedure import recorded_procedure
 
 if TYPE_CHECKING:
     from tinymem.understand.categorize import Topics
@@ -59,16 +56,28 @@ class Inference:
     new_id: NewId
     call: Circumstances
 
-    def changes(self, facts: Sequence[Fact], messages: Sequence[Message]) -> tuple[Change, ...]:
-        """Compare the Facts with what is stored now, and return what to write."""
-        revived, new = self.settle(facts, messages)
+    def changes(
+        self, facts: Sequence[Fact], messages: Sequence[Message]
+    ) -> tuple[tuple[Change, ...], tuple[tuple[str, int], ...]]:
+        """Compare the Facts with what is stored now; return what to write, and which messages told nothing new.
+
+        The latter as (id of the memory that says it already, place of the message).
+        """
+        settled, new = self.settle(facts, messages)
         vectors = dict(self.vectorise([fact.text for fact in new]))
         offered = [self.candidates(fact, vectors.get(fact.text), messages) for fact in new]
         decisions = self.reconciler.reconcile(new, offered) if new else []
-        decisions = [*revived, *(self.without_twins(decision, decisions) for decision in decisions)]
+        decisions = [*settled, *(self.without_twins(decision, decisions) for decision in decisions)]
         missing = [text for text in texts_to_store(decisions) if text not in vectors]
         vectors.update(self.vectorise(missing))
-        return plan_decisions(decisions, messages, vectors, self.call, self.new_id)
+        repeated = [
+            (one.target.id, span.message)
+            for one in decisions
+            if one.event == "NONE" and one.target
+            for span in one.fact.spans
+        ]
+        changes = plan_decisions(decisions, messages, vectors, self.call, self.new_id)
+        return changes, tuple(dict.fromkeys(repeated))
 
     def settle(self, facts: Sequence[Fact], messages: Sequence[Message]) -> tuple[list[Decision], list[Fact]]:
         """Decide about facts that are stored word for word, and return the others.
@@ -76,16 +85,18 @@ class Inference:
         Nothing happens to a memory that says the same, except that one which had expired (and is not
         immutable) becomes visible again. A request to forget says nothing, so it is never decided here.
         """
-        revived: dict[str, Decision] = {}
+        settled: dict[str, Decision] = {}
         new: dict[tuple[str, str, bool], Fact] = {}
         for fact in facts:
             scope, actor = scope_of(self.call.scope, fact.about), messages[fact.message].name
             twin = None if fact.forget else self.twin(fact.text, scope, actor)
             if twin is None:
                 new.setdefault((fact.text, fact.about, fact.forget), fact)
-            elif not self.is_visible(twin) and not twin.immutable:
-                revived[twin.id] = Decision("UPDATE", fact, twin, twin.text)
-        return list(revived.values()), list(new.values())
+            elif self.is_visible(twin) or twin.immutable:
+                settled[twin.id] = Decision("NONE", fact, twin)
+            else:
+                settled[twin.id] = Decision("UPDATE", fact, twin, twin.text)
+        return list(settled.values()), list(new.values())
 
     def twin(self, text: str, scope: Scope, actor: str | None) -> Record | None:
         """Return the memory of this scope that says exactly this of the same actor, best a visible one."""
@@ -128,9 +139,14 @@ def of_actor(actor: str | None) -> Where:
 
 def extract_facts(extractor: Extractor, messages: Sequence[Message], call: Circumstances) -> Extraction:
     """Return the Facts of those who speak for the call's ids, with their names where several speak."""
+    from tinymem.understand.attribution import attributed
+    from tinymem.understand.orders import orders_rejected
+
     about = tuple(dict.fromkeys(role for speaker in speakers(call.scope) for role in speaker.about))
     said = (call.created_at or call.now).date()
     extraction = orders_rejected(extractor.extract(messages, about, said), messages)
+    for fact in extraction.facts:
+        parse_text(fact.text, "a fact that the extractor found")
     return replace(extraction, facts=tuple(attributed(fact, messages) for fact in extraction.facts))
 
 
@@ -237,6 +253,8 @@ def procedure_changes(
         ValidationError: the steps are too long for one memory.
     """
     if llm is None:
+        from tinymem.understand.procedure import recorded_procedure
+
         summary = recorded_procedure(messages)
     else:
         from tinymem.understand.instruct import summarise_procedure

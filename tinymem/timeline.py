@@ -111,7 +111,8 @@ class Timeline(Understanding):
             "messages", "evidence"}. "messages" are those that the call was told, {"index", "role", "name",
             "content", "at"}; "evidence" is the words that the change rests on, {"text", "message" (its
             index), "role", "start", "end"}. "source" says what became of the messages: "kept"; "none", the
-            call was told none; "not kept", because of `keep_messages=False`; "erased", all or some.
+            call was told none; "not kept", because of `keep_messages=False` or of something unwanted in the
+            same message; "erased", all or some.
 
         Raises:
             MemoryNotFoundError: no memory ever had this id.
@@ -135,7 +136,8 @@ class Timeline(Understanding):
     def _commit_back(self, undo: Undo) -> Commit:
         """Write what undoes commits, as one; the vectors are the file's own, those of names are made anew."""
         names = self._vectors([name for change in undo.changes for name in new_names(change)])
-        commit = Commit(self._new_id(), "undo", self._now(), undo.changes, undo.scope, names=names)
+        now, key = self._now(), self._new_id()
+        commit = Commit(key, "undo", now, undo.changes, undo.scope, names=names, decided_on=undo.last)
         if undo.changes:
             self._store.apply(commit, embedder=undo.embedder or self._embedder.identity)
         return commit
@@ -182,13 +184,15 @@ def render_origin(origin: Origin) -> dict[str, Any]:
     """Render where one Change came from, as `why` shows it."""
     told = origin.call == "add" or bool(origin.evidence)
     missing = "erased" if origin.erased else "not kept" if told else "none"
+    cited = [origin.messages.get(span.message) for span in origin.evidence] or [*origin.messages.values()]
+    kept = any(message is not None and message.content for message in cited) and not origin.erased
     return {
         "commit_id": origin.commit_id,
         "call": origin.call,
         "at": render_time(origin.at),
         **render_texts(origin.change),
         "engine": dict(origin.engine),
-        "source": "kept" if origin.messages and not origin.erased else missing,
+        "source": "kept" if kept else missing,
         "messages": [render_message(index, each) for index, each in origin.messages.items()],
         "evidence": [render_span(span, origin.messages.get(span.message)) for span in origin.evidence],
     }
@@ -201,9 +205,12 @@ def render_message(index: int, message: Message) -> dict[str, Any]:
 
 
 def render_span(span: Span, message: Message | None) -> dict[str, Any]:
-    """Render words that a Change rests on; text and role are None where their message is not there."""
+    """Render words that a Change rests on; text and role are None where their message is not there.
+
+    A message that told something unwanted is there without its words.
+    """
     return {
-        "text": None if message is None else message.content[span.start : span.end],
+        "text": message.content[span.start : span.end] if message and message.content else None,
         "message": span.message,
         "role": None if message is None else message.role,
         "start": span.start,

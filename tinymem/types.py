@@ -204,7 +204,8 @@ class Change:
 class Commit:
     """The named set of Changes that one call made, with the messages it was told.
 
-    `names` holds the embeddings of entities that the Changes' relations name, as far as they are known.
+    `names` are the embeddings of entities in the Changes; `decided_on`, by memory id, the numbers of the last
+    Changes that they were decided on; `repeated`, which memory (its id) said already what a message told.
     """
 
     id: str
@@ -215,6 +216,8 @@ class Commit:
     messages: tuple[Message, ...] = ()
     engine: Mapping[str, Any] = field(default_factory=dict)
     names: Mapping[str, Vector] = field(default_factory=dict)
+    decided_on: Mapping[str, int] = field(default_factory=dict)
+    repeated: tuple[tuple[str, int], ...] = ()
 
 
 @dataclass(frozen=True)
@@ -257,6 +260,14 @@ class Embedder(Protocol):
 
     def embed(self, texts: Sequence[str], *, kind: Literal["document", "query"] = "document") -> Vector:
         """Return float32 (len(texts), dimension), rows L2-normalised, in the order of the texts."""
+        ...
+
+
+class Reranker(Protocol):
+    """Judges how well texts answer a query."""
+
+    def rerank(self, query: str, texts: Sequence[str]) -> Vector:
+        """Return float32 (len(texts),), each 0..1, higher is better, in the order of the texts."""
         ...
 
 

@@ -147,12 +147,16 @@ class Understanding(MemoryCore):
         self._store.identity()  # a closed or broken file is found out before the models run
         annotator = self._annotator(wishes.categorizer, wishes.graph)
 
-        def write(changes: tuple[Change, ...], found: Extraction, inferred: bool = True) -> Commit:
+        def write(
+            changes: tuple[Change, ...],
+            found: Extraction,
+            repeated: tuple[tuple[str, int], ...] = (),
+            inferred: bool = True,
+        ) -> Commit:
             annotated, names = annotator.annotate(changes, lambda change: said_at(change, messages, call))
             told = without_unwanted(messages, found)
-            return self._commit(
-                "add", call.scope, annotated, told, inferred=inferred, dry_run=dry_run, names=names
-            )
+            ways = {"inferred": inferred, "dry_run": dry_run}
+            return self._commit("add", call.scope, annotated, told, **ways, names=names, repeated=repeated)
 
         if call.memory_type is not None:
             instructions = wishes.instructions
@@ -167,7 +171,12 @@ class Understanding(MemoryCore):
         extraction = extract_facts(extractor, messages, call)
         extraction = unwanted_left_out(extraction, wishes.topics, self._embedded)
         inference = Inference(self._store, reconciler, self._vectors, self._new_id, call)
-        return extraction, retried(lambda: write(inference.changes(extraction.facts, messages), extraction))
+
+        def infer_anew() -> Commit:
+            changes, repeated = inference.changes(extraction.facts, messages)
+            return write(changes, extraction, repeated)
+
+        return extraction, retried(infer_anew)
 
 
 def ordered(topics: Topics) -> list[str]:

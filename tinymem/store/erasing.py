@@ -17,13 +17,16 @@ from typing import Any
 
 import apsw
 
-from tinymem.store.context import affected, reindex
+from tinymem.store.context import affected, citing, reindex
 from tinymem.store.copies import Copies, drop_leftovers, shrink
 from tinymem.store.entities import unlink
 from tinymem.store.filters import Where
 from tinymem.store.past import Past
-from tinymem.store.rows import render_moment
+from tinymem.store.rows import REPEATED, render_moment
 from tinymem.store.writing import start_generation
+from tinymem.types import Scope
+
+SHORTEST_CITED = 12  # characters: who answered "yes" twice need not have said the same
 
 _EXISTS = """
     SELECT EXISTS (SELECT 1 FROM memory WHERE id = ?1) OR EXISTS (SELECT 1 FROM changes WHERE memory_id = ?1)
@@ -34,21 +37,44 @@ _DELETED = """
 """
 _ERASED = "(SELECT value FROM json_each(?1))"
 _TOUCHED = f"SELECT commit_seq FROM changes WHERE memory_id IN {_ERASED}"
+# A call that told again what a memory says has no Change of it; which message did stands beside its engine.
+_REPEATED = f"""
+    SELECT k.seq, again.value ->> 1 FROM commits k, json_each(k.engine, '$.{REPEATED}') AS again
+    WHERE again.value ->> 0 IN {_ERASED}
+"""
 _TEXTS = f"""
     SELECT hash FROM memory WHERE id IN {_ERASED}
     UNION SELECT before ->> 'hash' FROM changes WHERE memory_id IN {_ERASED}
     UNION SELECT after ->> 'hash' FROM changes WHERE memory_id IN {_ERASED}
 """
 
-# A message that was told again in a later call of the same scope is the same source.
+# What was told again in a call of the same owner is the same source: a whole message, or words cited from one.
+_CITED = f"""
+    SELECT DISTINCT substr(s.content, span.value ->> 1 + 1, span.value ->> 2 - span.value ->> 1)
+    FROM changes c, json_each(c.evidence) AS span
+    JOIN messages s ON s.commit_seq = c.commit_seq AND s.position = span.value ->> 0
+    WHERE c.memory_id IN {_ERASED}
+"""
+_SOURCES = f"SELECT DISTINCT content FROM messages WHERE commit_seq IN ({_TOUCHED}) AND content <> ''"
+_OWNERS = f"""
+    SELECT DISTINCT id.key, id.value FROM commits k, json_each(k.scope) AS id
+    WHERE k.seq IN ({_TOUCHED}) AND id.key IN ('user_id', 'agent_id')
+"""
 _FORGET_MESSAGES = f"""
-    DELETE FROM messages WHERE commit_seq IN ({_TOUCHED}) OR (
-        content IN (SELECT content FROM messages WHERE commit_seq IN ({_TOUCHED}))
-        AND commit_seq IN (
-            SELECT seq FROM commits WHERE scope IN (SELECT scope FROM commits WHERE seq IN ({_TOUCHED}))
-        )
+    DELETE FROM messages WHERE commit_seq IN ({_TOUCHED}) OR (commit_seq, position) IN ({_REPEATED})
+    RETURNING commit_seq
+"""
+_FORGET_REPEATED = """
+    DELETE FROM messages WHERE EXISTS (
+        SELECT 1 FROM json_each(?1) AS told WHERE instr(messages.content, told.value)
+    ) AND commit_seq IN (
+        SELECT k.seq FROM commits k, json_each(k.scope) AS id, json_each(?2) AS owner
+        WHERE id.key = owner.value ->> 0 AND id.value = owner.value ->> 1
     ) RETURNING commit_seq
 """
+_FORGET_TOLD = (
+    "DELETE FROM messages WHERE commit_seq IN (SELECT seq FROM commits WHERE {told}) RETURNING commit_seq"
+)
 _FORGET = (
     f"DELETE FROM feedback WHERE memory_id IN {_ERASED}",
     f"DELETE FROM commits WHERE seq IN ({_TOUCHED}) "
@@ -64,19 +90,24 @@ _MARK = "INSERT OR REPLACE INTO identity VALUES ('erasing', '1')"
 
 @dataclass(frozen=True)
 class Erasure:
-    """How many memories were erased; `pending` while another process keeps old pages as they were."""
+    """How many memories were erased, and whether that or messages alone left a receipt.
+
+    `pending` while another process keeps old pages as they were.
+    """
 
     erased: int
+    receipt: bool
     pending: bool
 
 
 class Erasing(Copies, Past):
     """What a Store knows of erasing."""
 
-    def erase(self, what: Where | str, commit_id: str, at: datetime) -> Erasure:
+    def erase(self, what: Where | str, commit_id: str, at: datetime, whose: Scope | None = None) -> Erasure:
         """Erase one memory by id, or all that meet a condition; those that were deleted as they last stood.
 
-        A commit without content, `commit_id`, is left as a receipt where anything was erased.
+        With `whose`, all messages go that were told for these ids, whatever came of them. A commit without
+        content, `commit_id`, is left as a receipt where anything was erased.
 
         Raises:
             BusyError: Another process kept the file locked; nothing was erased.
@@ -84,11 +115,15 @@ class Erasing(Copies, Past):
         with self._open() as connection, _overwriting(connection):
             with self._writing(frees=True):
                 ids = self._found(connection, what)
-                if ids:
-                    receipt = json.dumps({"erased": len(ids), **_forget(connection, ids)})
+                lost = _forget(connection, ids, whose)
+                erased = bool(ids or lost["messages_of"])
+                if erased:
+                    receipt = json.dumps({"erased": len(ids), **lost})
                     connection.execute(_RECEIPT, (commit_id, render_moment(at), receipt))
+                    connection.execute(_MARK)
+                    start_generation(connection)
             self._pasts.clear()
-            return Erasure(len(ids), not self._finish_erasing(connection))
+            return Erasure(len(ids), erased, not self._finish_erasing(connection))
 
     def compact(self) -> tuple[int, int]:
         """Give back to the disk what the file does not need; return its size in bytes before and after.
@@ -137,7 +172,7 @@ def _overwriting(connection: apsw.Connection) -> Iterator[None]:
         connection.pragma("secure_delete", False)
 
 
-def _forget(connection: apsw.Connection, ids: Sequence[str]) -> dict[str, list[str]]:
+def _forget(connection: apsw.Connection, ids: Sequence[str], whose: Scope | None) -> dict[str, list[str]]:
     """Delete all that the file holds of these memories; run it in a write transaction.
 
     Returns which commits that stay lost Changes, so that they can not be undone any more, or messages.
@@ -149,7 +184,7 @@ def _forget(connection: apsw.Connection, ids: Sequence[str]) -> dict[str, list[s
     beside = affected(connection, around).difference(rowids)
     _forget_staged(connection, erased)
     lost = {"changes_of": list(connection.execute(_TOUCHED, erased))}
-    lost["messages_of"] = list(connection.execute(_FORGET_MESSAGES, erased))
+    lost["messages_of"] = [*_forget_messages(connection, erased), *_forget_told(connection, whose)]
     for statement in _FORGET:
         connection.execute(statement, erased)
     vectors_stand = connection.execute("SELECT 1 FROM sqlite_schema WHERE name = 'memory_vec'").get
@@ -159,11 +194,29 @@ def _forget(connection: apsw.Connection, ids: Sequence[str]) -> dict[str, list[s
         connection.executemany(f"DELETE FROM {table} WHERE {column} = ?", [(rowid,) for rowid in rowids])
     for rowid in rowids:
         unlink(connection, rowid)
-    reindex(connection, beside)
+    reindex(connection, beside | citing(connection, [seq for (seq,) in lost["messages_of"]]))
     drop_leftovers(connection)
-    start_generation(connection)
-    connection.execute(_MARK)
     return {name: _remaining(connection, [seq for (seq,) in rows]) for name, rows in lost.items()}
+
+
+def _forget_messages(connection: apsw.Connection, erased: tuple[str]) -> list[Any]:
+    """Delete the source messages of memories, and where their owners told the same again."""
+    told = [content for (content,) in connection.execute(_SOURCES, erased)]
+    told += [words for (words,) in connection.execute(_CITED, erased) if len(words) >= SHORTEST_CITED]
+    owners: list[Any] = connection.execute(_OWNERS, erased).fetchall()
+    lost = list(connection.execute(_FORGET_MESSAGES, erased))
+    return [*lost, *connection.execute(_FORGET_REPEATED, (json.dumps(told), json.dumps(owners)))]
+
+
+def _forget_told(connection: apsw.Connection, whose: Scope | None) -> list[Any]:
+    """Delete all messages that were told for an owner: a user or an agent, perhaps of one run or app."""
+    if whose is None:
+        return []
+    ids = whose.ids()
+    owners = " OR ".join(f"scope ->> '{name}' = ?" for name in ids if name in ("user_id", "agent_id"))
+    parts = [f"({owners})"] if owners else []
+    parts += [f"scope ->> '{name}' = ?" for name in ids if name not in ("user_id", "agent_id")]
+    return list(connection.execute(_FORGET_TOLD.format(told=" AND ".join(parts)), tuple(ids.values())))
 
 
 def _remaining(connection: apsw.Connection, seqs: Sequence[int]) -> list[str]:

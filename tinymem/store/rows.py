@@ -17,6 +17,9 @@ import numpy as np
 from tinymem.errors import CorruptError, ValidationError
 from tinymem.types import EventDate, Record, Scope, Span, Triple, Vector, render_time, text_hash
 
+REPEATED = "repeated"
+"""Beside a commit's engine: [id of a memory that said it already, place of the message that told it], ..."""
+
 SCOPE_COLUMNS = ("user_id", "agent_id", "run_id", "app_id")
 
 COLUMNS = (
@@ -97,14 +100,16 @@ def parse_row(row: Sequence[Any]) -> Record:
         raise CorruptError(f"memory {id_!r} can not be read ({error}); run check()") from error
 
 
-def render_record(record: Record, *, canonical: bool = False) -> str:
+def render_record(record: Record, *, canonical: bool = False, values: tuple[Any, ...] | None = None) -> str:
     """Render a Record as JSON; `canonical` sorts all keys, so that equal Records give equal text.
+
+    `values` are its `row_values`, where they are known already.
 
     Raises:
         ValidationError: As `row_values`.
     """
-    values = zip(COLUMNS, row_values(record), strict=True)
-    fields = {name: value for name, value in values if name not in _UNSET or value != _UNSET[name]}
+    pairs = zip(COLUMNS, values or row_values(record), strict=True)
+    fields = {name: value for name, value in pairs if name not in _UNSET or value != _UNSET[name]}
     fields["metadata"] = record.metadata
     fields["categories"] = list(dict.fromkeys(record.categories))
     text = json.dumps(fields, ensure_ascii=False, sort_keys=canonical, separators=(",", ":"))

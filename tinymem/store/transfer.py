@@ -1,4 +1,4 @@
-"""A whole file as lines, and lines as rows again: what `export` reads and `import_` writes.
+"""Lines as rows again: what `import_` writes, and `snapshot` and `salvage` into a new file.
 
 Whoever restores lines believes none of them: each memory's past is replayed, and a memory has to be what
 its past says, or everything is refused. A memory's past is written whole or not at all, and nothing that
@@ -9,68 +9,54 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
 import apsw
 
-from tinymem.errors import ConflictError, CorruptError, ValidationError
+from tinymem.errors import ConflictError, ValidationError
 from tinymem.store.connect import mapped_errors, read_header
 from tinymem.store.context import affected, reindex
 from tinymem.store.encryption import MAGIC, is_encrypted
 from tinymem.store.entities import link
-from tinymem.store.filters import EVERYTHING, Where
+from tinymem.store.ledger import take_settings
 from tinymem.store.lines import (
     MESSAGE,
-    OURS,
     ChangeLine,
     CommitLine,
     Dump,
     EntityLine,
     FeedbackLine,
-    Line,
     MemoryLine,
     Parsed,
     SettingLine,
     digest,
-    encode_vector,
 )
-from tinymem.store.rows import COLUMNS, RECORD_SQL, parse_row, render_record, render_vector, row_values
+from tinymem.store.outgoing import CHANGES, MESSAGES
+from tinymem.store.rows import COLUMNS, render_vector, row_values
 from tinymem.store.schema import vectors_sql
+from tinymem.store.selection import fit_together, same_head
 from tinymem.store.vectors import load_embedder
 from tinymem.store.writing import check_embedder, same_space
 from tinymem.types import Vector
 
 SHOWN = 20  # ids that one error lists at most
 
-_MESSAGES = f"SELECT {', '.join(MESSAGE)} FROM messages WHERE commit_seq = ? ORDER BY position"
 _INSERT_MESSAGE = f"INSERT INTO messages(commit_seq, {', '.join(MESSAGE)}) VALUES (?, ?, ?, ?, ?, ?)"
-_COMMITS = "SELECT k.seq, k.id, k.call, k.at, k.scope, k.engine FROM commits k"
 _COMMIT = "SELECT seq, call, at, scope, engine FROM commits WHERE id = ?"
-_CHANGES = (
-    "SELECT k.id, c.event, c.before, c.after, c.evidence, c.vector_before "
-    "FROM changes c JOIN commits k ON k.seq = c.commit_seq"
-)
 _INSERT_CHANGE = (
     "INSERT INTO changes(commit_seq, memory_id, memory_rowid, event, before, after, vector_before, evidence) "
     "VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
 )
-_ENTITIES = """
-    SELECT e.owner, e.name, e.vector FROM entity e WHERE e.rowid IN (
-        SELECT l.entity_rowid FROM memory_entity l JOIN memory m ON m.rowid = l.memory_rowid WHERE {condition}
-    ) ORDER BY e.rowid
-"""
 _INSERT_ENTITY = (
     "INSERT INTO entity(owner, key, name, vector) VALUES (?, ?, ?, ?) "
     "ON CONFLICT(owner, key) DO UPDATE SET vector = coalesce(entity.vector, excluded.vector)"
 )
 _DROP_UNNAMED = "DELETE FROM entity WHERE rowid NOT IN (SELECT entity_rowid FROM memory_entity)"
-_VECTOR = "SELECT embedding FROM memory_vec WHERE rowid = ?"
 _INSERT_MEMORY = (
     f"INSERT INTO memory(rowid, {', '.join(COLUMNS)}) VALUES (?, {', '.join('?' * len(COLUMNS))})"
 )
-_FEEDBACK = "SELECT f.memory_id, f.verdict, f.reason, f.at FROM feedback f"
 _SAME_FEEDBACK = (
     "SELECT count(*) FROM feedback WHERE memory_id = ? AND verdict = ? AND reason IS ? AND at = ?"
 )
@@ -86,9 +72,10 @@ class Made:
 
 @dataclass(frozen=True)
 class Restored:
-    """How much was new to the file, and what became of the vectors."""
+    """How much was new to the file, how many settings were taken or not, and what became of the vectors."""
 
     counts: Mapping[str, int]
+    settings: Mapping[str, int]
     vectors: Literal["kept", "made anew", "left out"]
 
 
@@ -97,85 +84,6 @@ def is_database(path: str) -> bool:
     with mapped_errors(path):
         header = read_header(path)
     return header.startswith(MAGIC) or is_encrypted(header)
-
-
-def read_lines(connection: apsw.Connection, condition: Where) -> Iterator[Line]:
-    """Yield a file as lines, a header first: all of it, or what concerns the memories that meet a condition.
-
-    Run it inside one read transaction. A selection has its memories' whole past, with the messages of
-    every commit that touched them, and no settings; only `EVERYTHING` has the past of deleted memories.
-
-    Raises:
-        CorruptError: Something that is stored can not be read.
-    """
-    embedder = load_embedder(connection)
-    yield {"kind": "header", "schema": connection.pragma("user_version"), "embedder": embedder}
-    try:
-        if condition == EVERYTHING:
-            yield from _setting_lines(connection)
-        yield from _commit_lines(connection, condition)
-        yield from _change_lines(connection, condition)
-        yield from _entity_lines(connection, condition, has_vectors=embedder is not None)
-        yield from _memory_lines(connection, condition, has_vectors=embedder is not None)
-        yield from _feedback_lines(connection, condition)
-    except (ValueError, TypeError) as error:
-        raise CorruptError(f"the file can not be exported ({error}); run check()") from error
-
-
-def _of_memories(column: str, condition: Where) -> str:
-    """Narrow rows to those of the memories that meet a condition."""
-    if condition == EVERYTHING:
-        return ""
-    return f"WHERE {column} IN (SELECT m.id FROM memory m WHERE {condition.sql})"
-
-
-def _setting_lines(connection: apsw.Connection) -> Iterator[Line]:
-    for key, value in connection.execute("SELECT key, value FROM identity ORDER BY key"):
-        if key not in OURS:
-            yield {"kind": "setting", "key": key, "value": value}
-
-
-def _commit_lines(connection: apsw.Connection, condition: Where) -> Iterator[Line]:
-    touching = _of_memories("c.memory_id", condition)
-    narrowed = touching and f"WHERE k.seq IN (SELECT c.commit_seq FROM changes c {touching})"
-    rows = connection.execute(f"{_COMMITS} {narrowed} ORDER BY k.seq", condition.params)
-    for seq, commit_id, call, at, scope, engine in rows:
-        told = [dict(zip(MESSAGE, row, strict=True)) for row in connection.execute(_MESSAGES, (seq,))]
-        whose, engines = json.loads(scope), json.loads(engine)
-        yield dict(kind="commit", id=commit_id, call=call, at=at, scope=whose, engine=engines, messages=told)
-
-
-def _change_lines(connection: apsw.Connection, condition: Where) -> Iterator[Line]:
-    narrowed = _of_memories("c.memory_id", condition)
-    rows = connection.execute(f"{_CHANGES} {narrowed} ORDER BY c.seq", condition.params)
-    for commit_id, event, before, after, evidence, vector in rows:
-        states = {"before": before and json.loads(before), "after": after and json.loads(after)}
-        words, encoded = json.loads(evidence), encode_vector(vector)
-        yield dict(
-            kind="change", commit=commit_id, event=event, **states, evidence=words, vector_before=encoded
-        )
-
-
-def _entity_lines(connection: apsw.Connection, condition: Where, *, has_vectors: bool) -> Iterator[Line]:
-    rows = connection.execute(_ENTITIES.format(condition=condition.sql), condition.params)
-    for owner, name, vector in rows:
-        encoded = encode_vector(vector) if has_vectors else None
-        yield {"kind": "entity", "owner": owner, "name": name, "vector": encoded}
-
-
-def _memory_lines(connection: apsw.Connection, condition: Where, *, has_vectors: bool) -> Iterator[Line]:
-    rows = connection.execute(f"{RECORD_SQL} WHERE {condition.sql} ORDER BY m.rowid", condition.params)
-    for row in rows:
-        vector = connection.execute(_VECTOR, row[:1]).get if has_vectors else None
-        fields = json.loads(render_record(parse_row(row)))
-        yield {"kind": "memory", "record": fields, "vector": encode_vector(vector)}
-
-
-def _feedback_lines(connection: apsw.Connection, condition: Where) -> Iterator[Line]:
-    narrowed = _of_memories("f.memory_id", condition)
-    rows = connection.execute(f"{_FEEDBACK} {narrowed} ORDER BY f.seq", condition.params)
-    for memory_id, verdict, reason, at in rows:
-        yield {"kind": "feedback", "memory_id": memory_id, "verdict": verdict, "reason": reason, "at": at}
 
 
 @dataclass
@@ -207,7 +115,7 @@ def restore_lines(connection: apsw.Connection, dump: Dump, made: Made, *, keep_m
     for place, line in dump.lines:
         restoring.take(line, place)
     restoring.finish(dump.name)
-    return Restored(restoring.counts, restoring.carried)
+    return Restored(restoring.counts, restoring.settings, restoring.carried)
 
 
 class _Restoring:
@@ -217,6 +125,8 @@ class _Restoring:
         self._connection = connection
         self._made = made
         self._keep_messages = keep_messages
+        self._settings_wanted = dump.settings
+        self.settings = {"settings": 0, "settings_left": 0}
         self.carried = self._settle_vectors(dump.embedder)
         last = connection.execute("SELECT seq FROM sqlite_sequence WHERE name = 'memory'").get
         self._last_rowid = int(last or 0)
@@ -263,8 +173,8 @@ class _Restoring:
             raise ValidationError(f"{place}: {problem}")
 
     def _take_setting(self, line: SettingLine) -> None:
-        sql = "INSERT INTO identity VALUES (?, ?) ON CONFLICT DO NOTHING"
-        self._connection.execute(sql, (line.key, line.value))
+        taken, left = take_settings(self._connection, json.loads(line.value), wanted=self._settings_wanted)
+        self.settings = {"settings": taken, "settings_left": left}
 
     def _take_commit(self, line: CommitLine) -> str | None:
         if line.id in self._commits:
@@ -280,9 +190,8 @@ class _Restoring:
             self.counts["messages"] += len(told)
         else:
             seq = int(row[0])
-            held = self._connection.execute(_MESSAGES, (seq,)).fetchall()
-            # On either side messages may not have been kept.
-            if row[1:] != line.head or (held and told and held != told):
+            held = self._connection.execute(MESSAGES, (seq,)).fetchall()
+            if not (same_head(row[1:], line.head) and fit_together(held, told)):
                 self._conflicts[f"commit {line.id!r}"] = None
         self._commits[line.id] = seq
         return None
@@ -313,7 +222,7 @@ class _Restoring:
         return None
 
     def _held_changes(self, memory_id: str) -> list[str]:
-        rows = self._connection.execute(f"{_CHANGES} WHERE c.memory_id = ? ORDER BY c.seq", (memory_id,))
+        rows = self._connection.execute(f"{CHANGES} WHERE c.memory_id = ? ORDER BY c.seq", (memory_id,))
         return [
             digest(
                 [commit, event, *(text and digest(json.loads(text)) for text in (before, after)), evidence]

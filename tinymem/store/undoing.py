@@ -46,6 +46,11 @@ _FIRST_CHANGES = """
     SELECT memory_id, before, vector_before, min(seq) AS first FROM changes
     WHERE commit_seq IN (SELECT value FROM json_each(?)) GROUP BY memory_id ORDER BY first
 """
+_LAST_CHANGES = """
+    SELECT memory_id, max(seq) FROM changes WHERE memory_id IN (
+        SELECT memory_id FROM changes WHERE commit_seq IN (SELECT value FROM json_each(?))
+    ) GROUP BY memory_id
+"""
 
 
 @dataclass(frozen=True)
@@ -53,13 +58,15 @@ class Undo:
     """What undoing a commit takes.
 
     `commits` are those that have to be undone, the one that was asked for first; `scope` is whose that was.
-    The Changes lead back to what stood before all of them, with vectors of `embedder`.
+    The Changes lead back to what stood before all of them, with vectors of `embedder`; `last` holds the number
+    of the last Change of each memory that they are about.
     """
 
     commits: tuple[str, ...]
     scope: Scope
     changes: tuple[Change, ...]
     embedder: Mapping[str, Any] | None
+    last: Mapping[str, int]
 
 
 class Undoing(OpenFile):
@@ -87,9 +94,10 @@ class Undoing(OpenFile):
                 )
             with readable(f"commit {commit_id!r}"):
                 changes = tuple(_changes_back(connection, list(undone)))
+                last = dict(connection.execute(_LAST_CHANGES, (json.dumps(list(undone)),)))
                 embedder = load_embedder(connection)
                 commits = (undone.pop(seq), *undone.values())
-                return Undo(commits, Scope(**json.loads(scope)), changes, embedder)
+                return Undo(commits, Scope(**json.loads(scope)), changes, embedder, last)
 
 
 def _changes_back(connection: apsw.Connection, undone: Sequence[int]) -> Iterator[Change]:

@@ -21,6 +21,7 @@ from tinymem.store.keywords import index_text
 from tinymem.store.rows import (
     COLUMNS,
     RECORD_SQL,
+    REPEATED,
     SCOPE_COLUMNS,
     parse_row,
     render_moment,
@@ -56,6 +57,9 @@ _INSERT_CHANGE = (
     "INSERT INTO changes(commit_seq, memory_id, memory_rowid, event, before, after, vector_before, evidence) "
     "VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
 )
+_LAST_CHANGES = """
+    SELECT memory_id, max(seq) FROM changes WHERE memory_id IN (SELECT value FROM json_each(?)) GROUP BY memory_id
+"""
 
 
 @dataclass(frozen=True)
@@ -81,6 +85,7 @@ class PreparedCommit:
     changes: tuple[PreparedChange, ...]
     embedder: Mapping[str, Any] | None
     names: Mapping[str, Vector]
+    decided_on: Mapping[str, int]
 
 
 def same_space(one: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
@@ -129,12 +134,14 @@ def prepare(commit: Commit, embedder: Mapping[str, Any] | None) -> PreparedCommi
         changes=tuple(_prepare_change(change, embedder) for change in commit.changes),
         embedder=embedder,
         names=commit.names,
+        decided_on=commit.decided_on,
     )
 
 
 def _prepare_values(commit: Commit) -> tuple[str, ...]:
     try:
-        engine = json.dumps(dict(commit.engine), ensure_ascii=False, allow_nan=False)
+        again = {REPEATED: list(commit.repeated)} if commit.repeated else {}
+        engine = json.dumps({**commit.engine, **again}, ensure_ascii=False, allow_nan=False)
     except (TypeError, ValueError) as error:
         raise ValidationError(f"engine {commit.engine!r} can not be stored as JSON: {error}") from error
     scope = json.dumps(commit.scope.ids(), ensure_ascii=False)
@@ -165,11 +172,12 @@ def _prepare_change(change: Change, embedder: Mapping[str, Any] | None) -> Prepa
         raise ValidationError(f"an UPDATE keeps the id; it can not turn {before.id!r} into {after.id!r}")
     if change.vector is not None:
         check_vector(change.vector, None if embedder is None else embedder["dimension"])
+    values = None if after is None else row_values(after)
     return PreparedChange(
         change=change,
-        values=None if after is None else row_values(after),
+        values=values,
         before=None if before is None else render_record(before),
-        after=None if after is None else render_record(after),
+        after=None if after is None else render_record(after, values=values),
         keywords=None if after is None else index_text(after.text),
         vector=render_vector(change.vector),
         evidence=render_spans(change.evidence),
@@ -182,6 +190,7 @@ def write(connection: apsw.Connection, prepared: PreparedCommit, *, keep_message
     Raises:
         ConflictError: What is stored is not what the Commit was decided on.
     """
+    _refuse_later_changes(connection, prepared.decided_on)
     vectors_stand = _settle_identity(connection, prepared)
     commit_seq = _insert_commit(connection, prepared)
     if keep_messages:
@@ -193,6 +202,15 @@ def write(connection: apsw.Connection, prepared: PreparedCommit, *, keep_message
         rowid = _write_change(connection, commit_seq, change, vectors_stand)
         _keep_links(connection, rowid, change.change, prepared.names)
     follow_up(connection, [change.change for change in prepared.changes])
+
+
+def _refuse_later_changes(connection: apsw.Connection, decided_on: Mapping[str, int]) -> None:
+    """Refuse to write about memories that were changed, or erased, since it was decided."""
+    found = dict(connection.execute(_LAST_CHANGES, (json.dumps(list(decided_on)),)))
+    if found != decided_on:
+        raise ConflictError(
+            "what is to be undone was changed or erased meanwhile; read again and decide again"
+        )
 
 
 def _settle_identity(connection: apsw.Connection, prepared: PreparedCommit) -> bool:
