@@ -51,7 +51,10 @@ def contents(memory: Memory) -> list[Any]:
     ]
 
 
-texts = st.text(st.characters(exclude_categories=["Cs"]), max_size=8)
+# A text as the calls that write take it: no NUL, no half of a character, and not blank.
+texts = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), max_size=8).filter(
+    str.strip
+)
 optional_texts = st.none() | texts
 json_values = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | texts,
@@ -68,7 +71,8 @@ vectors = st.none() | st.integers(0, 99).map(lambda seed: random_unit(np.random.
 fields = st.fixed_dictionaries(
     {},
     optional={
-        **dict.fromkeys(("actor_id", "role", "memory_type", "follows"), st.none() | texts),
+        **dict.fromkeys(("actor_id", "role", "follows"), optional_texts),
+        "memory_type": st.sampled_from([None, "procedural_memory"]),
         **dict.fromkeys(("immutable", "archived"), st.booleans()),
         "text": texts,
         "metadata": json_objects,
@@ -80,7 +84,10 @@ fields = st.fixed_dictionaries(
     },
 )
 messages = st.lists(
-    st.builds(Message, st.sampled_from(["user", "assistant"]), texts, optional_texts, st.none() | moments),
+    st.builds(
+        *(Message, st.sampled_from(["user", "assistant"]), texts | st.just("")),
+        *(optional_texts, st.none() | moments),
+    ),
     max_size=2,
 ).map(tuple)
 spans = st.lists(st.builds(Span, *[st.integers(0, 9)] * 3), max_size=2).map(tuple)
@@ -110,7 +117,8 @@ def pasts(draw: st.DrawFn) -> list[Step]:
         told = (draw(scopes), draw(messages), draw(json_objects), known)
         steps.append(Commit(f"c{number}", draw(texts), draw(moments), tuple(changes), *told))
         for memory_id in draw(st.lists(st.sampled_from(sorted(alive)), max_size=2)) if alive else ():
-            steps.append((memory_id, draw(texts), draw(optional_texts), draw(moments)))
+            verdict = draw(st.sampled_from(["POSITIVE", "NEGATIVE", "VERY_NEGATIVE"]))
+            steps.append((memory_id, verdict, draw(optional_texts), draw(moments)))
     return steps
 
 
@@ -134,7 +142,8 @@ def filled(memory: Memory, clock: FrozenClock) -> Memory:
     store.add_feedback(tea, "POSITIVE", None, NOW)
     store.add_feedback(tea, "POSITIVE", None, NOW)
     store.change_settings({"excludes": ["health"]})
-    full = replace(FULL, relations=(Triple("Maya", "likes", "東京"),), archived=True)
+    said = FULL.text.replace("\0", "")
+    full = replace(FULL, text=said, relations=(Triple("Maya", "likes", "東京"),), archived=True)
     vector = EMBEDDER.embed([full.text])[0]
     told = (Message("user", "What a cat!", "Maya", NOW), Message("assistant", "Indeed."))
     change = Change("ADD", None, full, vector, (Span(0, 0, 4),))

@@ -93,7 +93,8 @@ def files_beside(path: Path) -> list[str]:
 
 def python(code: str, *arguments: object, **options: Any) -> subprocess.Popen[str]:
     """Start another Python process on this code, which finds tinymem and the tests."""
-    environment = {**os.environ, "PYTHONPATH": str(ROOT), **options.pop("env", {})}
+    paths = os.pathsep.join([str(ROOT), *filter(None, sys.path)])
+    environment = {**os.environ, "PYTHONPATH": paths, **options.pop("env", {})}
     return subprocess.Popen(
         [sys.executable, "-c", code, *map(str, arguments)],
         stdin=subprocess.PIPE,

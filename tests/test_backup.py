@@ -13,9 +13,9 @@ import pytest
 
 from tests.portable_parts import contents, filled, fresh
 from tests.store_parts import files_beside, opened, python
-from tinymem import BusyError, CorruptError, DiskFullError, Memory, StoreError, ValidationError
-from tinymem.store.beside import write_copy, written_beside
+from tinymem import BusyError, CorruptError, Memory, StoreError, ValidationError
 from tinymem.store.filters import EVERYTHING
+from tinymem.store.salvage import salvage
 from tinymem.testing import FrozenClock, HashEmbedder, counting_ids
 
 
@@ -134,37 +134,52 @@ def test_no_copy_is_made_inside_a_snapshot_of_the_store(memory: Memory, tmp_path
         memory.backup(tmp_path / "copy.db")
 
 
-class Stop(Exception):
-    """Ends a copy in its middle."""
+# -- a copy in the place of the file
 
 
-def test_a_copy_that_fails_leaves_what_was_there(tmp_path: Path) -> None:
-    target = tmp_path / "copy.db"
-    target.write_bytes(b"older")
+def test_a_copy_that_replaces_an_open_file_is_seen_and_never_mixed_with_its_log(tmp_path: Path) -> None:
+    path, copy = tmp_path / "memory.db", tmp_path / "copy.db"
+    memory = fresh(path)
+    memory.add("Has a dog", user_id="ana", infer=False)
+    memory.backup(copy)
+    memory.add_many([f"Later fact number {number} {'x' * 700}" for number in range(100)], user_id="ana")
+    content = copy.read_bytes()
+    os.replace(copy, path)
+    for call in (lambda: memory.add("Has a cat", user_id="ana", infer=False), memory.get_all, memory.check):
+        with pytest.raises(StoreError, match="was replaced while it was open"):
+            call()
+    for _ in range(2):
+        with pytest.raises(StoreError, match=r"delete .*memory\.db-wal"):
+            fresh(path)
+        memory.close()
+    assert path.read_bytes() == content
+    assert salvage(path, tmp_path / "saved.db")["memories"] == 1
+    for name in ("memory.db-wal", "memory.db-shm"):
+        (tmp_path / name).unlink()
+    with fresh(path) as restored:
+        assert [item["memory"] for item in restored.get_all()["results"]] == ["Has a dog"]
+        assert restored.check() == []
 
-    def fail() -> None:
-        with written_beside(target) as part:
-            part.write_bytes(b"newer")
-            part.with_name(f"{part.name}-wal").touch()
-            raise Stop
 
-    with pytest.raises(Stop):
-        fail()
-    assert files_beside(target) == ["copy.db"]
-    assert target.read_bytes() == b"older"
-
-
-class Full:
-    """A connection to a file that has no space for a copy."""
-
-    def execute(self, *given: Any) -> None:
-        raise apsw.FullError("database or disk is full")
+@pytest.mark.parametrize("make", ["snapshot", "salvage"])
+def test_what_was_made_of_a_file_has_no_log_of_its_own(memory: Memory, tmp_path: Path, make: str) -> None:
+    """So that in the place of the file it is known by that, as a backup is."""
+    if make == "snapshot":
+        memory.snapshot(tmp_path / "made.db")
+    else:
+        salvage(tmp_path / "own" / "memory.db", tmp_path / "made.db")
+    assert (tmp_path / "made.db").read_bytes()[18:20] == b"\1\1"
 
 
-def test_a_copy_that_finds_no_space_says_which(tmp_path: Path) -> None:
-    with pytest.raises(DiskFullError, match=r"copy\.db; free some"):
-        write_copy(Full(), tmp_path / "copy.db")  # type: ignore[arg-type]
-    assert list(tmp_path.iterdir()) == []
+def test_nothing_is_said_to_be_stored_in_a_file_that_is_gone(tmp_path: Path) -> None:
+    memory = fresh(tmp_path / "memory.db")
+    memory.add("Has a dog", user_id="ana", infer=False)
+    (tmp_path / "memory.db").unlink()
+    with pytest.raises(StoreError, match="was replaced while it was open"):
+        memory.add("Has a cat", user_id="ana", infer=False)
+    memory.close()
+    with fresh(tmp_path / "memory.db") as memory:
+        assert memory.count() == 0
 
 
 # -- while others write
@@ -235,11 +250,11 @@ def test_compacting_takes_the_gaps_out_of_the_vectors(tmp_path: Path) -> None:
         memory.add_many([f"Fact number {number}" for number in range(640)], user_id="ana")
         connection = memory._store._connection
         assert connection is not None
-        assert connection.execute("SELECT count(*) FROM memory_vec_chunks").get == 10
+        assert connection.execute("SELECT count(*) FROM memory_vec_chunks").get == 80
         memory.delete_all(filters={"text": {"contains": "1"}})
         memory.compact()
         left = memory.count()
-        assert connection.execute("SELECT count(*) FROM memory_vec_chunks").get == -(-left // 64)
+        assert connection.execute("SELECT count(*) FROM memory_vec_chunks").get == -(-left // 8)
         assert memory.check() == []
 
 

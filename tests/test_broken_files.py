@@ -1,9 +1,11 @@
 """Whatever is wrong with a file or a model: an error of ours that says what to do, and nothing written."""
 
+import itertools
 import os
 import shutil
 import subprocess
 import sys
+from contextlib import suppress
 
 import apsw
 import pytest
@@ -100,6 +102,32 @@ def test_what_a_cut_file_still_holds_can_be_salvaged(tmp_path):
         saved.repair()
         assert saved.check() == []
     assert said["lost"] != []
+
+
+def test_damaged_vectors_are_damage_whoever_meets_them(tmp_path):
+    """sqlite-vec says so in words alone, which say nothing to who reads them."""
+    path = tmp_path / "x.db"
+    make_ours(path)
+    connection = apsw.Connection(str(path))
+    sql = "SELECT pageno FROM dbstat WHERE name LIKE 'memory_vec%' OR name LIKE '%autoindex_memory_vec%'"
+    pages = [page for (page,) in connection.execute(sql)]
+    connection.close()
+    calls = {
+        "compact": lambda memory, one: memory.compact(),
+        "search": lambda memory, one: memory.search("fact 7"),
+        "add": lambda memory, one: memory.add("New", user_id="ana"),
+        "update": lambda memory, one: memory.update(one, "Changed"),
+        "delete": lambda memory, one: memory.delete(one),
+        "export": lambda memory, one: memory.export(tmp_path / "out.jsonl"),
+        "snapshot": lambda memory, one: memory.snapshot(tmp_path / "out.db"),
+    }
+    sound, answered = path.read_bytes(), set()
+    for page, call in itertools.product(pages, calls):
+        path.write_bytes(sound[: (page - 1) * 4096] + bytes(4096) + sound[page * 4096 :])
+        with Memory(path, **FAKES) as memory, suppress(CorruptError):  # any other error fails
+            calls[call](memory, memory.get_all(limit=1)["results"][0]["id"])
+            answered.add((page, call))
+    assert len(answered) < len(pages) * len(calls) - 10, "nothing was damaged"
 
 
 def test_an_empty_file_is_a_new_memory(tmp_path):

@@ -324,5 +324,7 @@ def test_retag_export_and_import_are_the_library_s(run: Run, tea: str, tmp_path:
     assert (done["checked"], done["changed"]) == (1, 1)
     assert json.loads(run("export", str(tmp_path / "all.jsonl"), "--json").out)["memories"] == 1
     assert json.loads(run("get", tea, "--json").out)["categories"] == ["hot drinks"]
-    again = run("import", str(tmp_path / "all.jsonl"), "--db", str(tmp_path / "new.db"), "--json")
-    assert json.loads(again.out)["memories"] == 1
+    for more in ([], ["--settings"]):
+        again = run("import", str(tmp_path / "all.jsonl"), "--db", str(tmp_path / "new.db"), "--json", *more)
+        counts = json.loads(again.out)
+        assert counts["memories"] + counts["skipped"] == 1

@@ -104,12 +104,13 @@ def test_a_damaged_file_is_salvaged_into_a_new_one(run: Run, memory_id: str, tmp
 
 
 def test_the_key_of_an_encrypted_file_comes_from_the_environment(
-    run: Run, monkeypatch: pytest.MonkeyPatch
+    run: Run, memory_id: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("TINYMEM_KEY", "x" * 2000)
     status, _, err = run("add", "I like tea.", "--user", "ana")
     assert status == 1
     assert "passphrase" in err
+    assert "passphrase" in run("salvage", "saved.db")[2]
 
 
 def every_byte(folder: Path) -> bytes:

@@ -35,7 +35,7 @@ from tinymem import (
     NotADatabaseError,
     ValidationError,
 )
-from tinymem.store.encryption import is_encrypted
+from tinymem.store.encryption import is_encrypted, unlock
 
 HEADER = bytes(range(1, 17)) + bytes.fromhex("1000020220402020") + bytes(76)
 """The beginning of an encrypted file: salt, then what the cipher leaves readable."""
@@ -302,7 +302,8 @@ def test_nothing_of_it_is_ever_written_anywhere(path: Path, tmp_path: Path) -> N
     ]
     if subprocess.run([*trace, "true"], capture_output=True, check=False).returncode:
         pytest.skip("strace may not trace here")
-    environment = {**os.environ, "PYTHONPATH": str(ROOT), "PYTHONDONTWRITEBYTECODE": "1"}
+    paths = os.pathsep.join([str(ROOT), *sys.path])
+    environment = {**os.environ, "PYTHONPATH": paths, "PYTHONDONTWRITEBYTECODE": "1"}
     done = subprocess.run(
         [*trace, sys.executable, "-c", WORK, str(path), PASSPHRASE],
         env=environment, input="", text=True, timeout=300, check=False, capture_output=True,
@@ -328,3 +329,28 @@ def test_copies_have_the_same_key_and_an_export_is_plain(path: Path) -> None:
         with opened(file) as memory:
             assert memory.count(user_id="ana") == 1
     assert marks(lines.read_bytes()) == ["text"]
+
+
+@encrypting
+@pytest.mark.parametrize("method", ["backup", "snapshot"])
+def test_another_programs_encrypted_database_is_never_replaced(path: Path, method: str) -> None:
+    diary, older = path.parent / "diary.db", path.parent / "older.db"
+    for key in ("another one", PASSPHRASE):
+        foreign = apsw.Connection(str(diary))
+        unlock(foreign, key)
+        foreign.execute("CREATE TABLE diary(entry)")
+        foreign.close()
+        before = contents(diary)
+        with opened(path) as memory, pytest.raises(ValidationError, match="is not replaced"):
+            getattr(memory, method)(diary)
+        assert contents(diary)["diary.db"] == before["diary.db"]
+        diary.unlink()
+    with opened(older, "another one") as other, opened(path.parent / "plain.db", None) as plain:
+        other.add("Likes tea", user_id="ana", infer=False)
+        other.close()
+        with pytest.raises(ValidationError, match="is not replaced"):
+            getattr(plain, method)(older)
+    with opened(path.parent / "mine.db", "another one") as memory:
+        getattr(memory, method)(older)
+    with opened(older, "another one") as replaced:
+        assert replaced.count() == 0

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import stat
 from pathlib import Path
@@ -119,7 +120,7 @@ def fail_halfway(connection: apsw.Connection) -> None:
     connection.execute("INSERT INTO half SELECT 1 FROM nowhere")
 
 
-def test_a_migration_that_fails_leaves_the_old_file_and_says_where_the_copy_is(
+def test_a_migration_that_fails_leaves_the_old_file_and_nothing_else(
     old: Path, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest
 ) -> None:
     number = version_of(request.node.callspec.params["old"])
@@ -128,24 +129,43 @@ def test_a_migration_that_fails_leaves_the_old_file_and_says_where_the_copy_is(
         patch.setattr(schema, "MIGRATIONS", (*schema.MIGRATIONS, fail_halfway))
         patch.setattr(schema, "SCHEMA_VERSION", SCHEMA_VERSION + 1)
         for _ in range(2):
-            with pytest.raises(
-                StoreError, match=rf"no such table.* as it was; a copy .*schema-{number}\.bak"
-            ):
+            with pytest.raises(StoreError, match=r"no such table.* as it was"):
                 Memory(old)
-    assert rows(old, number) == before == rows(copy_of(old), number)
+            assert files_beside(old) == ["old.db"]
+    assert rows(old, number) == before
     Memory(old).close()
     with Memory(old) as memory:
         assert memory.check() == []
 
 
-def test_without_a_copy_nothing_is_migrated(old: Path, request: pytest.FixtureRequest) -> None:
+def test_without_a_copy_nothing_is_migrated(
+    old: Path, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
+) -> None:
     number = version_of(request.node.callspec.params["old"])
     before = rows(old, number)
-    (old.parent / f"old.db.schema-{number}.bak").mkdir()
+
+    def no_space(*arguments: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(os, "replace", no_space)
     with pytest.raises(StoreError, match=r"\.bak can not be written"):
         Memory(old)
     assert rows(old, number) == before
-    assert files_beside(old) == ["old.db", f"old.db.schema-{number}.bak"]
+    assert files_beside(old) == ["old.db"]
+
+
+def test_a_copy_replaces_nothing_and_an_erasure_names_it(old: Path, request: pytest.FixtureRequest) -> None:
+    number = version_of(request.node.callspec.params["old"])
+    (old.parent / f"old.db.schema-{number}.bak").write_text("my only earlier copy", encoding="utf-8")
+    (old.parent / f"old.db.schema-{number}-2.bak").mkdir()
+    before = rows(old, number)
+    with Memory(old) as memory:
+        said = memory.erase(memory.get_all(limit=1)["results"][0]["id"])["message"]
+    assert (old.parent / f"old.db.schema-{number}.bak").read_text(encoding="utf-8") == "my only earlier copy"
+    copy = old.parent / f"old.db.schema-{number}-3.bak"
+    assert rows(copy, number) == before
+    assert said.startswith("Memories erased for good! Copies")
+    assert str(copy) in said
 
 
 OPEN = """

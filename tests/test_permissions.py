@@ -61,3 +61,16 @@ def test_what_a_link_leads_to_is_created_for_its_owner_alone(path: Path, open_um
     path.symlink_to(path.parent / "elsewhere.db")
     opened(path, None).close()
     assert mode(path.parent / "elsewhere.db") == 0o600
+
+
+@posix
+@pytest.mark.parametrize("method", ["backup", "snapshot", "export"])
+def test_what_is_written_out_is_its_owners_alone(path: Path, open_umask: None, method: str) -> None:
+    target = path.parent / "out"
+    with opened(path, None) as memory:
+        memory.add("Likes tea", user_id="ana", infer=False)
+        getattr(memory, method)(target)
+        assert mode(target) == 0o600
+        target.chmod(0o644)
+        getattr(memory, method)(target)
+        assert mode(target) == 0o600

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import random
-import shutil
 import signal
 import stat
 import time
@@ -16,7 +15,8 @@ import pytest
 from tests.encryption_parts import MARK, PASSPHRASE, RAW_KEY, encrypting, marks, opened, refused
 from tests.store_parts import ROOT, add, files_beside, python, record, unit
 from tinymem import AuthenticationError, BusyError, StoreError
-from tinymem.store.encryption import is_encrypted, relock
+from tinymem.store import rekeying
+from tinymem.store.encryption import is_encrypted, location
 from tinymem.store.store import Store
 
 LEGACY = ROOT / "tests" / "legacy" / "schema_1.tinymem"
@@ -171,18 +171,55 @@ def test_a_change_that_is_killed_leaves_one_whole_file(path: Path, plain: str) -
         with opened(path, key) as memory:
             assert memory.count() == 200
             assert memory.check() == []
-    left = [entry for entry in path.parent.iterdir() if entry.name != "memory.db"]
-    assert all(entry.name.startswith(".tinymem-") for entry in left)
-    if plain != "plain":
-        assert [marks(entry.read_bytes()) for entry in left if entry.is_file()] == [[] for _ in left]
+    assert files_beside(path) == ["memory.db"]
+
+
+KILLED = """
+import os, signal, sys
+from tinymem.store.store import Store
+store = Store(sys.argv[1], key=sys.argv[2] or None)
+os.replace = lambda *names: os.kill(os.getpid(), signal.SIGKILL)
+store.rekey(sys.argv[3] or None)
+"""
+
+
+@posix
+@encrypting
+@pytest.mark.parametrize(("old", "new"), [("", "one"), ("one", "two"), ("one", "")])
+def test_a_change_that_is_killed_leaves_nothing_that_can_be_read(path: Path, old: str, new: str) -> None:
+    """Not in what it wrote before, unless that was to be plain, and not after the next opening."""
+    with opened(path, old or None) as memory:
+        memory.add(f"Likes the {MARK}", user_id="ana", infer=False)
+    killed = python(KILLED, path, old, new)
+    killed.communicate(timeout=60)
+    assert killed.returncode == -9
+    left = [part for folder in path.parent.glob(".tinymem-*") for part in folder.iterdir()]
+    assert [bool(marks(part.read_bytes())) for part in left] == [not new]
+    with opened(path, old or None) as memory:
+        assert memory.count() == 1
+    assert files_beside(path) == ["memory.db"]
+
+
+@posix
+@encrypting
+def test_a_change_that_fails_never_tells_the_key(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with opened(path) as memory:
+        memory.add("Likes tea", user_id="ana", infer=False)
+        monkeypatch.setattr(
+            rekeying, "location", lambda *given: location(*given).replace("/part", "/no/part")
+        )
+        with pytest.raises(StoreError, match="can not be opened") as caught:
+            memory.rekey("another one")
+        assert "another one" not in str(caught.value)
+        assert b"another one".hex() not in str(caught.value)
+        assert memory.count() == 1
 
 
 @encrypting
 def test_an_older_encrypted_file_is_migrated_and_its_copy_has_the_same_key(path: Path) -> None:
-    shutil.copy(LEGACY, path)
-    older = apsw.Connection(str(path))
-    older.pragma("journal_mode", "delete")
-    relock(older, PASSPHRASE)
+    flags = apsw.SQLITE_OPEN_READONLY | apsw.SQLITE_OPEN_URI
+    older = apsw.Connection(f"{LEGACY.as_uri()}?immutable=1", flags=flags)
+    older.execute("VACUUM INTO ?", (location(path, PASSPHRASE),))
     older.close()
     assert is_encrypted(path.read_bytes()[:100])
     with opened(path) as memory:

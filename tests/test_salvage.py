@@ -19,7 +19,7 @@ from scripts.torture import damage
 from scripts.torture.damage import EMBEDDER, KINDS, PAGE, live, spoil
 from tests.portable_parts import Step, contents, fresh, pasts, replay
 from tests.store_parts import files_beside, python
-from tinymem import Memory, NotADatabaseError, StoreError
+from tinymem import Memory, NotADatabaseError, StoreError, ValidationError
 from tinymem.store.filters import EVERYTHING
 from tinymem.store.rows import COLUMNS
 from tinymem.store.salvage import salvage
@@ -227,7 +227,7 @@ PAGES_OF = "SELECT pageno FROM dbstat WHERE name = '{}' AND pagetype = '{}'"
         ("messages", "leaf", True, "not all of the source messages"),
         ("commits", "leaf", True, "of which only the changes are known: "),
         ("identity", "leaf", True, "which embedder made the vectors"),
-        ("memory_vec_vector_chunks00", "overflow", True, "saved without their vectors: repair"),
+        ("memory_vec_vector_chunks00", "leaf", True, "saved without their vectors: repair"),
         ("memory_fts_data", "leaf", True, None),
     ],
 )
@@ -272,7 +272,51 @@ def test_a_deleted_memory_does_not_come_back(tmp_path: Path) -> None:
         assert [item["memory"] for item in other.get_all()["results"]] == ["Has a dog"]
 
 
+def test_a_text_with_a_hole_is_lost_and_never_filled(tmp_path: Path) -> None:
+    """Whatever page of a long message is zeros: it comes over as it was, or is said to be lost."""
+    path = tmp_path / "memory.db"
+    text = "word " * 3000
+    with fresh(path) as memory:
+        memory.add(text, user_id="ana", infer=False)
+    sound, lost = path.read_bytes(), 0
+    for start in range(0, len(sound), PAGE):
+        path.write_bytes(sound[:start] + bytes(PAGE) + sound[start + PAGE :])
+        target = tmp_path / f"saved-{start}.db"
+        said = salvage(path, target)
+        with fresh(target) as memory:
+            told = [m for one in memory.log()["results"] for m in memory._store.messages_of(one["commit_id"])]
+            assert {each.content for each in told} <= {text.strip(), text}
+            if not told:
+                lost += 1
+                assert said["lost"] != []
+    assert lost > 2
+
+
+def test_whatever_page_is_lost_missing_vectors_are_said(sound: Path, truth: Any, tmp_path: Path) -> None:
+    connection = apsw.Connection(str(sound))
+    sql = "SELECT pageno FROM dbstat WHERE name LIKE 'memory_vec%'"
+    pages = [int(page) for (page,) in connection.execute(sql)]
+    connection.close()
+    bare = 0
+    for page in pages:
+        path = Path(shutil.copy(sound, tmp_path / "damaged.db"))
+        spoil_table(path, f"SELECT {page}", zero)
+        said, memory = saved(path, tmp_path)
+        with memory:
+            if memory.stats()["vectors"] < len(truth[0]):
+                bare += 1
+                assert any("without their vectors" in each for each in said["lost"]), page
+    assert bare > 0
+
+
 # -- what can not be salvaged
+
+
+@pytest.mark.parametrize("path", [5, None, "", "a\0b", "\ud800", "x" * 5000])
+def test_what_is_no_path_is_refused(path: Any, sound: Path, tmp_path: Path) -> None:
+    for given_paths in ((path, tmp_path / "to.db"), (sound, path)):
+        with pytest.raises(ValidationError, match="the path of a file is needed"):
+            salvage(*given_paths)
 
 
 def test_what_is_none_of_ours_is_refused(tmp_path: Path, sound: Path) -> None:

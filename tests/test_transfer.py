@@ -29,7 +29,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_any_past_comes_back_exactly(folder: Path, steps: list[Step]) -> None:
     with replay(steps, fresh()) as one, fresh() as other:
         lines = exported(one, folder)
-        result = other.import_(folder / "lines.jsonl")
+        result = other.import_(folder / "lines.jsonl", settings=True)
         assert result["vectors"] == "kept"
         assert result["memories"] == one._store.count(EVERYTHING)
         assert contents(other) == contents(one)
@@ -175,6 +175,13 @@ def doubled(which: str) -> Callable[[list[Any]], None]:
         (changed("header", embedder=None), "line 13: there is a vector, and the header"),
         (changed("header", kind="heading"), "line 1: this is no header"),
         (changed("setting", key="embedder"), "line 2: 'embedder' is no setting"),
+        (changed("setting", key="other"), "line 2: 'other' is no setting"),
+        (changed("setting", value="[1]"), "line 2: the settings are no JSON object"),
+        (changed("setting", value='{"x": 1}'), "line 2: setting 'x' of the file: there is no setting 'x'"),
+        (changed("setting", value='{"custom_categories": 5}'), "line 2: .*custom_categories must be a list"),
+        (changed("setting", value='{"includes": {"a": 1}}'), "line 2: .*includes must be topics"),
+        (changed("setting", value='{"custom_instructions": 7}'), "line 2: .*custom_instructions must be"),
+        (changed("setting", value='{"enable_graph": "x"}'), "line 2: .*enable_graph must be True or False"),
         (changed("commit", at="yesterday"), "line 3: .*yesterday"),
         (changed("commit", scope={"planet": "x"}), "line 3: .*is no scope"),
         (changed("commit", messages=[{"position": 0}]), "line 3: '.*' is missing"),

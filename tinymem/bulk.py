@@ -110,7 +110,9 @@ def _redacted(item: Item, redaction: Redaction) -> Item:
         item,
         text=redaction.text(item.text, "its text"),
         metadata=redaction.metadata(item.metadata, "its metadata"),
-        name=item.name and redaction.text(item.name, "actor_id"),
+        name=item.name and redaction.name(item.name, "actor_id"),
+        scope=redaction.scope(item.scope),
+        id=redaction.id(item.id, "id"),
     )
 
 

@@ -201,6 +201,8 @@ class Lifecycle(Understanding):
             "custom_instructions": custom_instructions,
         }
         asked = arguments.parse_settings({name: value for name, value in given.items() if value is not UNSET})
+        kept = {name: self._redaction.setting(value, name) for name, value in asked.items()}
+        asked = arguments.parse_settings(kept)
         if not asked:
             return self._store.settings()
         if asked.get("custom_instructions") is not None and self._llm is None:

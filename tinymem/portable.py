@@ -9,17 +9,18 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-import secrets
 from collections import Counter
 from collections.abc import Generator, Iterator, Mapping, Sequence
-from contextlib import closing, contextmanager, suppress
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
 from tinymem import arguments
+from tinymem.admitting import admit
 from tinymem.core import MemoryCore
 from tinymem.errors import SchemaError, StoreError, ValidationError
+from tinymem.store.beside import COMPANIONS, parse_path, written_beside
 from tinymem.store.filters import scope_where, where
 from tinymem.store.lines import Dump, Line, Parsed, parse_line, texts_to_embed
 from tinymem.store.transfer import Made, is_database
@@ -74,7 +75,11 @@ class Portable(MemoryCore):
         condition = scope_where(scope, user_or_agent=True) & where(filters)
         target = _parse_target(path)
         counts = Counter(dict.fromkeys((*_COUNTED.values(), "messages"), 0))
-        with _replaced(target) as file, closing(self._store.dump(condition)) as lines:
+        with (
+            written_beside(target) as part,
+            open(part, "wb") as file,
+            closing(self._store.dump(condition)) as lines,
+        ):
             header = _header(next(lines), render_time(self._now()))
             digest = _begun(header)
             file.write(_rendered(header))
@@ -96,21 +101,25 @@ class Portable(MemoryCore):
         run_id: str | None = None,
         app_id: str | None = None,
         session_id: str | None = None,
+        settings: bool = False,
     ) -> dict[str, Any]:
         """Read what `export` wrote, or memories of mem0, into this file: all of it or nothing.
 
         An export comes back as it was: ids, ages, vectors, history, messages and feedback. Memories that
-        are here already, with the same history, are skipped, and a setting that the file has stays.
+        are here already, with the same history, are skipped. What no call would store is refused.
 
         Args:
             source: the path of an export; or of mem0's folder, its history.db or its `get_all` as JSON, or
                 that result itself.
             user_id, agent_id, run_id, app_id: whose memories they are, where the source does not say so.
+            settings: take the settings of the export too, which decide what is stored from then on (see
+                `configure`); one that the file has stays.
 
         Returns:
             {"memories", "commits", "changes", "messages", "feedback": how many were new, "skipped": how many
-            memories were here already, "vectors": what became of them}. Vectors of another embedder than
-            the file's are made anew if this Memory's embedder can; else those memories are found by words.
+            memories were here already, "settings", "settings_left": how many were taken and how many not,
+            "vectors": what became of them}. Vectors of another embedder than the file's are made anew if
+            this Memory's embedder can; else those memories are found by words.
 
         Raises:
             ValidationError: the source is none of these, or damaged; names the line.
@@ -125,13 +134,14 @@ class Portable(MemoryCore):
             1
         """
         scope = self._scope((user_id, agent_id, run_id, app_id, session_id))
+        taking = arguments.parse_flag(settings, "settings")
         if isinstance(source, (Mapping, list, tuple)):
             return self._import_foreign(source, scope)
         path = Path(parse_path(source))
         if not os.path.exists(path):
             raise StoreError(f"{path} is not there; give the path of an export")
         if os.path.isfile(path) and not is_database(str(path)) and _begins_as_export(path):
-            return self._import_export(path)
+            return self._import_export(path, taking)
         if os.path.isdir(path) or path.suffix.lower() in (".json", ".db"):
             return self._import_foreign(path, scope)
         raise ValidationError(
@@ -139,12 +149,13 @@ class Portable(MemoryCore):
             "another tinymem file, export it first), or mem0's folder, history.db or get_all JSON"
         )
 
-    def _import_export(self, path: Path) -> dict[str, Any]:
+    def _import_export(self, path: Path, settings: bool) -> dict[str, Any]:
         embedder = _load_header(path)["embedder"]
         made = Made(self._embedder.identity, self._made_anew(path, embedder))
-        dump = Dump(path.name, embedder, _parsed_lines(path, embedder))
+        dump = Dump(path.name, embedder, _parsed_lines(path, embedder), settings)
         restored = self._store.restore(dump, made, keep_messages=self._keep_messages)
-        return {**restored.counts, "vectors": self._said_of_vectors(restored.vectors)}
+        vectors = self._said_of_vectors(restored.vectors)
+        return {**restored.counts, **restored.settings, "vectors": vectors}
 
     def _made_anew(self, path: Path, embedder: Mapping[str, Any] | None) -> dict[str, Vector]:
         """Embed the texts of an export whose own vectors are of another space than the file's."""
@@ -196,7 +207,7 @@ class Portable(MemoryCore):
             "changes": len(changes),
             "messages": sum(len(commit.messages) for commit in commits) if self._keep_messages else 0,
             "feedback": 0,
-            "skipped": 0,
+            **dict.fromkeys(("skipped", "settings", "settings_left"), 0),
             "vectors": self._said_of_vectors("made anew" if vectors or not changes else "left out"),
         }
 
@@ -213,46 +224,15 @@ def _embedded(commit: Commit, vectors: Mapping[str, Vector]) -> Commit:
 # -- the file of lines
 
 
-def parse_path(path: object) -> str:
-    """Return a path as text."""
-    try:
-        text = os.fsdecode(os.path.expanduser(path))  # type: ignore[call-overload]
-        if 0 < len(text) <= arguments.LONGEST_PATH and b"\x00" not in os.fsencode(text):
-            return text
-    except (TypeError, ValueError):
-        pass
-    raise ValidationError(f"the path of a file is needed, got {arguments.show(path)}")
-
-
 def _parse_target(path: object) -> Path:
     """Return where an export goes, symbolic links followed; it never goes over a database."""
     target = os.path.realpath(parse_path(path))
     if os.path.exists(target):
         if not os.path.isfile(target):
             raise StoreError(f"{target} is not an ordinary file; give the path of a file, or of a new one")
-        if is_database(target) or target.endswith(("-wal", "-shm", "-journal")):
+        if is_database(target) or target.endswith(COMPANIONS):
             raise ValidationError(f"{target} is a database, or a part of one; export to another path")
     return Path(target)
-
-
-@contextmanager
-def _replaced(target: Path) -> Iterator[BinaryIO]:
-    """Give a file to write; it takes the target's place when the block ends well, and goes if not."""
-    part = target.with_name(f".tinymem-{secrets.token_hex(8)}.part")
-    try:
-        with open(part, "xb") as file:
-            yield file
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(part, target)
-    except OSError as error:
-        raise StoreError(
-            f"{target} can not be written: {error}; check the folder, its permissions and its space. "
-            "Nothing was exported."
-        ) from error
-    finally:
-        with suppress(OSError):  # it has taken its place, or never came to be
-            part.unlink()
 
 
 def _header(line: Line, at: str) -> Line:
@@ -312,7 +292,7 @@ def _parsed_lines(path: Path, embedder: Mapping[str, Any] | None) -> Iterator[tu
     lines = _lines(path)
     next(lines)
     for place, line in lines:
-        yield place, parse_line(line, dimension, place)
+        yield place, admit(parse_line(line, dimension, place), place)
 
 
 def _lines(path: Path) -> Generator[tuple[str, Line], None, None]:

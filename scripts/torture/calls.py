@@ -51,6 +51,11 @@ class Caller:
         if call.name == "compact":
             memory.compact()
             return Answer(None)
+        if call.name in ("backup", "snapshot", "export"):
+            copy = self._path.with_suffix(f".{call.name}")
+            getattr(memory, call.name)(copy)
+            copy.unlink()  # a full disk is filled by the file itself
+            return Answer(None)
         return Answer(self._change_one(call)["commit_id"])
 
     def _change_one(self, call: Call) -> dict[str, Any]:
@@ -85,5 +90,12 @@ def problems_of(path: Path, model: Model, unsure: Call | None) -> list[str]:
             problems = model.problems(memory, unsure)
     except TinymemError as error:
         return [f"it can not be opened and read: {error}"]
-    left = sorted(one.name for one in path.parent.glob(f"{path.name}-*"))
+    left = sorted(one.name for name in (f"{path.name}-*", ".tinymem-*") for one in path.parent.glob(name))
     return [*problems, *(f"{name} is left beside the file" for name in left)]
+
+
+def traces_of(path: Path, model: Model, text: str) -> list[str]:
+    """Finish what a killed erasure began, and say whether what it erased can still be read."""
+    with Memory(path, embedder=HashEmbedder(model.dimension)) as memory:
+        memory.compact()
+    return [f"the erased text {text!r} stands in the file"] if text.encode() in path.read_bytes() else []

@@ -18,7 +18,7 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from scripts.torture.calls import Answer, Caller, problems_of
+from scripts.torture.calls import Answer, Caller, problems_of, traces_of
 from scripts.torture.model import Call, Model
 from scripts.torture.report import Line
 
@@ -37,6 +37,7 @@ class Toll:
     commits: int = 0
     during: Counter[str] = field(default_factory=Counter)  # the calls under way
     stored: int = 0  # ... that the file held all the same
+    erased: int = 0  # ... that were erasures, of which nothing could be read then
     problems: list[str] = field(default_factory=list)
 
 
@@ -57,7 +58,8 @@ def torture(folder: Path, kills: int, seed: int = 0) -> Line:
     return Line(
         "crash: kill -9",
         f"{toll.kills} kills, {toll.commits} commits acknowledged or found, during {during}; of these calls "
-        f"{toll.stored} were stored, whole, the others not at all; {time.monotonic() - began:.0f} s",
+        f"{toll.stored} were stored, whole, the others not at all, and nothing was left of {toll.erased} "
+        f"texts that they erased; {time.monotonic() - began:.0f} s",
         tuple(f"seed {seed}, kill {toll.kills}: {one}" for one in toll.problems),
     )
 
@@ -71,12 +73,20 @@ def torture_file(
         unsure = killed(context, path, model, unsure, generator)
         toll.kills += 1
         toll.during[unsure.name if unsure else "no call"] += 1
-        before = len(model.commits)
+        before, doomed = len(model.commits), doomed_by(unsure, model)
         toll.problems += problems_of(path, model, unsure)
         toll.stored += len(model.commits) > before
+        if doomed is not None and unsure is not None and unsure.ids[0] not in model.memories:
+            toll.problems += traces_of(path, model, doomed)
+            toll.erased += 1
         if toll.problems:
             return
     toll.commits += len(model.commits)
+
+
+def doomed_by(call: Call | None, model: Model) -> str | None:
+    """Return the text that a call erases, None if it is no erasure."""
+    return model.memories[call.ids[0]].text if call is not None and call.name == "erase" else None
 
 
 def killed(

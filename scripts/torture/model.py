@@ -33,9 +33,12 @@ CHANCES = {
     "delete": 12,
     "delete_all": 1,
     "undo": 12,
-    "erase": 1,
+    "erase": 3,
     "reembed": 2,
     "compact": 1,
+    "backup": 1,
+    "snapshot": 1,
+    "export": 1,
 }
 
 

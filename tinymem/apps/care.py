@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from tinymem.apps import tables
-from tinymem.apps.command import add_ids, ids_of, message_of, open_memory, refuse, show
+from tinymem.apps.command import KEY_VARIABLE, add_ids, ids_of, message_of, open_memory, refuse, show
 
 
 def add_care_commands(command: Any) -> None:
@@ -99,7 +99,8 @@ def run_salvage(arguments: argparse.Namespace) -> int:
     """Run `tinymem salvage`; the damaged file is --db."""
     from tinymem import config, salvage  # here, so that --help does not load the database
 
-    saved = salvage(config.database_path(arguments.db), os.fspath(arguments.to))
+    key = os.environ.get(KEY_VARIABLE)
+    saved = salvage(config.database_path(arguments.db), arguments.to, key=key)
     return show(arguments, saved, tables.pairs_table)
 
 

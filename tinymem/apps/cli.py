@@ -126,6 +126,7 @@ def add_writing_commands(command: Any) -> None:
 
     load = command("import", run_import, "take in an export, or memories of mem0")
     load.add_argument("source", help="the export, or mem0's folder, history.db or get_all JSON")
+    load.add_argument("--settings", action="store_true", help="take the settings of the export too")
     add_ids(load)
 
 
@@ -221,7 +222,7 @@ def run_retag(arguments: argparse.Namespace) -> int:
 def run_import(arguments: argparse.Namespace) -> int:
     """Run `tinymem import`."""
     with open_memory(arguments, creates=True) as memory:
-        done = memory.import_(arguments.source, **ids_of(arguments))
+        done = memory.import_(arguments.source, **ids_of(arguments), settings=arguments.settings)
     return show(arguments, done, tables.pairs_table)
 
 

@@ -117,7 +117,7 @@ def found_table(found: Mapping[str, Any], width: int) -> str:
 
 def parts_of(item: Mapping[str, Any]) -> str:
     """Return the parts of a score as `semantic 0.41, keyword 0.00`; the whole is shown beside them."""
-    beside = ("context_score", "speaker_score")  # nothing to say but of conversations
+    beside = ("context_score", "speaker_score", "time_score")  # shown where they have something to say
     parts = {
         name: value
         for name, value in item["score_details"].items()

@@ -15,9 +15,10 @@ from typing import Any
 import apsw
 
 from tinymem.errors import CorruptError, StoreError
-from tinymem.store.context import indexed_rows
+from tinymem.store.context import indexed_rows, unsourced
 from tinymem.store.entities import wrong_links
-from tinymem.store.rows import RECORD_SQL, parse_row, parse_time, render_record
+from tinymem.store.ledger import load_settings
+from tinymem.store.rows import RECORD_SQL, parse_row, parse_time, render_record, said
 from tinymem.store.schema import TOKENIZER
 from tinymem.store.vectors import NORM_TOLERANCE, length_of, load_embedder, load_unembedded
 from tinymem.store.writing import same_space
@@ -97,9 +98,9 @@ def examine_keywords(connection: apsw.Connection) -> Iterator[str]:
         )
         connection.execute("CREATE VIRTUAL TABLE temp.again_words USING fts5vocab(temp, again, 'instance')")
         connection.execute("CREATE VIRTUAL TABLE temp.words USING fts5vocab(main, memory_fts, 'instance')")
-        connection.executemany(
-            "INSERT INTO temp.again(rowid, text, context) VALUES (?, ?, ?)", indexed_rows(connection)
-        )
+        older = unsourced(connection)
+        rows = ((row, text, "" if row in older else around) for row, text, around in indexed_rows(connection))
+        connection.executemany("INSERT INTO temp.again(rowid, text, context) VALUES (?, ?, ?)", rows)
         for one, other, complaint in (
             ("again_words", "words", "a memory in row {} is not in the keyword index as it reads"),
             ("words", "again_words", "the keyword index holds words for row {} that no memory there has"),
@@ -161,6 +162,12 @@ def examine_commits(connection: apsw.Connection) -> Iterator[str]:
             yield f"commit {commit_id!r} has a scope or engine that is not a JSON object"
 
 
+def examine_settings(connection: apsw.Connection) -> Iterator[str]:
+    """Read the file's own settings."""
+    load_settings(connection)
+    yield from ()
+
+
 def examine_history(connection: apsw.Connection) -> Iterator[str]:
     """Replay every Change from the beginning: each starts where the one before ended, the last at today."""
     states: dict[str, tuple[int, str]] = {}
@@ -190,6 +197,7 @@ EXAMINATIONS: tuple[Callable[[apsw.Connection], Iterator[str]], ...] = (
     examine_vectors,
     examine_links,
     examine_commits,
+    examine_settings,
     examine_history,
 )
 
@@ -205,7 +213,7 @@ def _standing(row: Sequence[Any]) -> str | None:
 def _canonical(text: str | None) -> str | None:
     if text is None:
         return None
-    return json.dumps(json.loads(text), ensure_ascii=False, sort_keys=True, separators=(",", ":"))
+    return json.dumps(said(json.loads(text)), ensure_ascii=False, sort_keys=True, separators=(",", ":"))
 
 
 def _is_object(text: Any) -> bool:

@@ -8,13 +8,16 @@ POSIX locks belong to the process, and closing a second handle on the file would
 
 from __future__ import annotations
 
+import ctypes
 import os
 import random
+import re
 import stat
 import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from pathlib import Path
 
 import apsw
 import sqlite_vec
@@ -29,11 +32,12 @@ from tinymem.errors import (
     TinymemError,
 )
 from tinymem.store import filters
+from tinymem.store.beside import remove_abandoned
 from tinymem.store.encryption import MAGIC, is_encrypted, unlock
+from tinymem.store.pages import HEADER_BYTES, NO_LOG
 from tinymem.store.schema import APPLICATION_ID, refuse_newer
 from tinymem.store.transaction import transaction
 
-_HEADER_BYTES = 100
 OWNER_ONLY = 0o600
 """The permissions of a new file: it is its owner's diary."""
 
@@ -41,6 +45,10 @@ _JOURNAL = bytes.fromhex("d9d505f920a163d7")
 """How a rollback journal begins."""
 
 _creating = threading.Lock()
+
+_DAMAGED = "{path} is damaged: see check(), repair() and tinymem.salvage, or restore it from a backup"
+_OF_VECTORS = re.compile("blob|chunk|shadow table|sqlite-vec|SQL logic error")
+"""How sqlite-vec says that its tables do not fit together."""
 
 # The first class that fits decides. Source: https://sqlite.org/rescode.html
 _MEANINGS: tuple[tuple[type[apsw.Error], type[StoreError], str], ...] = (
@@ -51,10 +59,10 @@ _MEANINGS: tuple[tuple[type[apsw.Error], type[StoreError], str], ...] = (
         DiskFullError,
         "no space is left for {path}; nothing was written, free some and try again",
     ),
-    (apsw.CorruptError, CorruptError, "{path} is damaged; restore it from a backup"),
+    (apsw.CorruptError, CorruptError, _DAMAGED),
     # The header was ours when the file was opened, so what follows it is damaged.
     (apsw.NotADBError, CorruptError, "{path} is damaged at its beginning; restore it from a backup"),
-    (apsw.FormatError, CorruptError, "{path} is damaged; restore it from a backup"),
+    (apsw.FormatError, CorruptError, _DAMAGED),
     (apsw.ReadOnlyError, StoreError, "{path} or its folder may not be written to; check the permissions"),
     (apsw.PermissionsError, StoreError, "{path} may not be read or written; check its permissions"),
     (apsw.CantOpenError, StoreError, "{path} or a file beside it can not be opened; check the permissions"),
@@ -64,6 +72,11 @@ _MEANINGS: tuple[tuple[type[apsw.Error], type[StoreError], str], ...] = (
 )
 
 _NO_KEY = "{path} is encrypted: give its key, Memory(path, key=...)"
+_REPLACED = "{path} was replaced while it was open; open it again"
+_OTHERS_LOG = (
+    "{path} took the place of another file, whose log is still beside it: close that one wherever it is "
+    "open, delete {path}-wal and {path}-shm, and open this one again"
+)
 
 
 @contextmanager
@@ -74,8 +87,10 @@ def mapped_errors(path: str = "the store") -> Iterator[None]:
     except apsw.Error as error:
         # sqlite-vec passes on in words alone what went wrong inside it.
         kind = apsw.FullError if "disk is full" in str(error) else type(error)
+        if kind is apsw.SQLError and _OF_VECTORS.search(str(error)):
+            kind = apsw.CorruptError
         if getattr(error, "extendedresult", 0) == apsw.SQLITE_READONLY_DBMOVED:
-            raise StoreError(f"{path} was replaced while it was open; open it again") from error
+            raise StoreError(_REPLACED.format(path=path)) from error
         for theirs, ours, meaning in _MEANINGS:
             if issubclass(kind, theirs):
                 raise ours(f"{meaning.format(path=path)} (SQLite: {error})") from error
@@ -112,12 +127,15 @@ def connect(path: str, *, key: str | bytes | None = None, busy_timeout_s: float 
         if is_new:
             _create_for_owner(path)
         try:
-            return _opened(path, key, busy_timeout_s)
+            connection = _opened(path, key, busy_timeout_s)
         except AuthenticationError:
             if not is_new:
                 raise
             # Another process has made the file meanwhile, with a salt of its own.
-            return _opened(path, key, busy_timeout_s)
+            connection = _opened(path, key, busy_timeout_s)
+    if connection.filename:
+        remove_abandoned(Path(connection.filename).parent)
+    return connection
 
 
 def _opened(path: str, key: str | bytes | None, busy_timeout_s: float) -> apsw.Connection:
@@ -141,6 +159,8 @@ def disconnect(connection: apsw.Connection, key: str | bytes | None = None) -> N
     still sees one opens and closes once more, a little later than the other.
     """
     path, log = connection.filename, connection.filename_wal
+    if has_moved(connection):
+        log = ""  # SQLite leaves it alone: it lies beside another file now
     connection.close()
     for _ in range(2):
         if not log or not os.path.exists(log):
@@ -155,6 +175,23 @@ def disconnect(connection: apsw.Connection, key: str | bytes | None = None) -> N
                 again.pragma("user_version")
             finally:
                 again.close()
+
+
+def has_moved(connection: apsw.Connection) -> bool:
+    """Tell whether another file, or none, is where the connection's file was when it was opened."""
+    moved = ctypes.c_int(0)
+    connection.file_control("main", apsw.SQLITE_FCNTL_HAS_MOVED, ctypes.addressof(moved))
+    return bool(moved.value)
+
+
+def refuse_moved(connection: apsw.Connection, path: str) -> None:
+    """Refuse to read or write a file that nobody will ever see again.
+
+    Raises:
+        StoreError: Another file, or none, is at its path.
+    """
+    if has_moved(connection):
+        raise StoreError(_REPLACED.format(path=path))
 
 
 def _prepare(connection: apsw.Connection, path: str, key: str | bytes | None, busy_timeout_s: float) -> None:
@@ -220,6 +257,7 @@ def _is_new(path: str, *, encrypted: bool) -> bool:
         )
     if found.st_size:
         _refuse_foreign(path, read_header(path), encrypted)
+        _refuse_others_log(path)
     return not found.st_size
 
 
@@ -227,7 +265,7 @@ def read_header(path: str) -> bytes:
     """Return the first 100 bytes of a file, or as many as there are; SQLite's own layer follows no links."""
     file = apsw.VFSFile("", os.path.realpath(path), [apsw.SQLITE_OPEN_MAIN_DB | apsw.SQLITE_OPEN_READONLY, 0])
     try:
-        return file.xRead(_HEADER_BYTES, 0)
+        return file.xRead(HEADER_BYTES, 0)
     finally:
         file.xClose()
 
@@ -252,6 +290,23 @@ def _refuse_foreign(path: str, header: bytes, encrypted: bool) -> None:
     if header and encrypted:
         raise AuthenticationError(f"{path} is not encrypted: open it without a key; rekey(key) encrypts it")
     refuse_newer(int.from_bytes(header[60:64], "big"), path)
+
+
+def _refuse_others_log(path: str) -> None:
+    """Refuse a copy that was put in the place of a file, beside the log of that: SQLite would mix the two.
+
+    A copy never had a log. The log is looked for twice, because another process may just begin or end one.
+    """
+    log = f"{os.path.realpath(path)}-wal"
+    if _size(log) and read_header(path)[18:20] == NO_LOG and _size(log):
+        raise StoreError(_OTHERS_LOG.format(path=path))
+
+
+def _size(path: str) -> int:
+    """Return the size of a file in bytes, 0 if there is none."""
+    with suppress(OSError):
+        return os.path.getsize(path)
+    return 0
 
 
 def _was_cut_off(path: str) -> bool:

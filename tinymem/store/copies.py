@@ -7,21 +7,22 @@ words and vectors of what was deleted stay in keyword index, vector chunks, free
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import closing, suppress
 from pathlib import Path
 
 import apsw
 
 from tinymem.errors import CorruptError, StoreError, ValidationError
-from tinymem.store.beside import COMPANIONS, write_copy, written_beside
-from tinymem.store.connect import read_header
-from tinymem.store.encryption import MAGIC, is_encrypted
+from tinymem.store.beside import COMPANIONS, remove_abandoned, write_copy, written_beside
+from tinymem.store.connect import mapped_errors, read_header
+from tinymem.store.encryption import MAGIC, is_encrypted, unlock
 from tinymem.store.filters import Where
-from tinymem.store.lines import Dump, parse_line
+from tinymem.store.lines import Dump, Line, Parsed, parse_line
 from tinymem.store.opening import OpenFile
+from tinymem.store.outgoing import read_lines
 from tinymem.store.schema import APPLICATION_ID, vectors_sql
-from tinymem.store.transfer import Made, read_lines, restore_lines
+from tinymem.store.transfer import Made, restore_lines
 from tinymem.store.vectors import load_embedder
 
 
@@ -40,7 +41,7 @@ class Copies(OpenFile):
     def write_part(self, target: Path, condition: Where) -> Mapping[str, int]:
         """Write the memories that meet a condition to a new file, under the same key; return how many.
 
-        They come with their whole past; see `transfer.read_lines`. `target` is as in `backup`.
+        They come with their whole past; see `outgoing.read_lines`. `target` is as in `backup`.
 
         Raises:
             CorruptError: What is stored does not fit together, or can not be read.
@@ -50,19 +51,28 @@ class Copies(OpenFile):
             lines = read_lines(connection, condition)
             embedder = next(lines)["embedder"]
             dimension = None if embedder is None else int(embedder["dimension"])
-            parsed = ((self.path, parse_line(line, dimension, self.path)) for line in lines)
+            parsed = self._parsed(lines, dimension)
             with written_beside(target) as part, closing(type(self)(str(part), key=self._key)) as other:
                 try:
-                    return other._take(Dump(self.path, embedder, parsed))
+                    return other.take(Dump(self.path, embedder, parsed))
                 except ValidationError as error:
                     raise CorruptError(
                         f"the file can not be copied in part ({error}); run check()"
                     ) from error
 
-    def _take(self, dump: Dump) -> Mapping[str, int]:
-        """Write what a dump says into this file, which is new."""
+    def _parsed(self, lines: Iterator[Line], dimension: int | None) -> Iterator[tuple[str, Parsed]]:
+        """Yield lines that are read from this file; what goes wrong there is this file's fault."""
+        with mapped_errors(self.path):
+            for line in lines:
+                yield self.path, parse_line(line, dimension, self.path)
+
+    def take(self, dump: Dump) -> Mapping[str, int]:
+        """Write what a dump says into this file, which is new, and leave it without a log, as any copy."""
         with self._writing() as connection:
-            return restore_lines(connection, dump, Made({}, {}), keep_messages=True).counts
+            counts = restore_lines(connection, dump, Made({}, {}), keep_messages=True).counts
+        with self._open() as connection:
+            leave_log(connection)
+        return counts
 
     def check_target(self, target: Path) -> None:
         """Refuse to put a new file where it would destroy something else than an older copy.
@@ -81,8 +91,17 @@ class Copies(OpenFile):
             raise ValidationError(f"{target} is the memory's own file; give another path")
         if any(os.path.exists(f"{target}{name}") for name in COMPANIONS):
             raise ValidationError(f"{target} is in use by some program; give another path")
-        if target.stat().st_size and not is_ours(read_header(str(target))):
-            raise ValidationError(f"{target} is no tinymem file, so it is not replaced; give another path")
+        if target.stat().st_size and not self._knows(target):
+            raise ValidationError(
+                f"{target} is no tinymem file, or has another key, so it is not replaced; give another path"
+            )
+
+    def _knows(self, target: Path) -> bool:
+        """Tell whether a file, which nobody has open, is a tinymem file that is not another key's."""
+        header = read_header(str(target))
+        if not is_encrypted(header):
+            return is_ours(header)
+        return self._key is not None and _opens(target, self._key)
 
     def compact(self) -> tuple[int, int]:
         """Give back to the disk what the file does not need; return its size in bytes before and after.
@@ -104,6 +123,22 @@ def is_ours(header: bytes) -> bool:
     return ours or is_encrypted(header)
 
 
+def _opens(target: Path, key: str | bytes) -> bool:
+    """Tell whether an encrypted file is a tinymem file of this key's, without leaving anything beside it."""
+    flags = apsw.SQLITE_OPEN_READONLY | apsw.SQLITE_OPEN_URI
+    with closing(apsw.Connection(f"{target.absolute().as_uri()}?immutable=1", flags=flags)) as connection:
+        unlock(connection, key)
+        try:
+            return bool(connection.pragma("application_id") == APPLICATION_ID)
+        except apsw.NotADBError:
+            return False
+
+
+def leave_log(connection: apsw.Connection) -> None:
+    """Put all of a file into the file itself, until somebody opens it again; nobody else may have it open."""
+    connection.pragma("journal_mode", "delete")
+
+
 def drop_leftovers(connection: apsw.Connection) -> None:
     """Rid keyword index and vectors of what no memory has any more; run it in a write transaction.
 
@@ -120,7 +155,9 @@ def drop_leftovers(connection: apsw.Connection) -> None:
 
 
 def shrink(connection: apsw.Connection) -> None:
-    """Write the file anew without free pages, and empty its log."""
+    """Write the file anew without free pages, empty its log, and delete what killed copies left beside it."""
+    if connection.filename:
+        remove_abandoned(Path(connection.filename).parent)
     connection.execute("VACUUM")
     connection.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_TRUNCATE)
 

@@ -8,6 +8,9 @@ memory. No cryptography is done here, and a key must never get into a message.
 
 from __future__ import annotations
 
+from pathlib import Path
+from urllib.parse import urlencode
+
 import apsw
 
 from tinymem.errors import ConfigError
@@ -20,6 +23,9 @@ ROUNDS = 256_000
 """Rounds of PBKDF2-HMAC-SHA256 that make a key of a passphrase: 0.1 s for us, and for whoever guesses."""
 
 KEY_BYTES = 32
+SALT_BYTES = 16
+"""How many bytes a file begins with that make another key of the same passphrase."""
+
 LONGEST_PASSPHRASE = 1024  # characters
 
 _INSTALL = (
@@ -66,16 +72,27 @@ def _is_text(key: str) -> bool:
         return False
 
 
-def unlock(connection: apsw.Connection, key: str | bytes) -> None:
-    """Tell a connection its key, before anything is read; whether it fits, the first read tells."""
-    _choose_cipher(connection)
-    connection.pragma(*_pragma("", key))
+def unlock(
+    connection: apsw.Connection, key: str | bytes, *, checked: bool = True, salt: bytes | None = None
+) -> None:
+    """Tell a connection its key, before anything is read; whether it fits, the first read tells.
+
+    Pages that are not `checked` may have been changed; `salt` is that of a new file, else a random one.
+    """
+    connection.pragma("cipher", CIPHER)
+    connection.pragma("kdf_iter", ROUNDS)
+    if not checked:
+        connection.pragma("hmac_check", False)
+    if salt is not None:
+        connection.pragma("cipher_salt", salt.hex())
+    connection.pragma(*_pragma(key))
 
 
-def relock(connection: apsw.Connection, key: str | bytes | None) -> None:
-    """Encrypt the file of a connection anew, None decrypts it; its journal must not be a write-ahead log."""
-    _choose_cipher(connection)
-    connection.pragma(*_pragma("re", "" if key is None else key))
+def location(path: Path, key: str | bytes | None) -> str:
+    """Return a path as VACUUM INTO takes it, with the key of the copy; it must never get into a message."""
+    told = ("key", "") if key is None else _pragma(key)
+    options = urlencode({"cipher": CIPHER, "kdf_iter": ROUNDS, told[0]: told[1]})
+    return f"{path.absolute().as_uri()}?{options}"
 
 
 def is_encrypted(header: bytes) -> bool:
@@ -90,13 +107,8 @@ def is_encrypted(header: bytes) -> bool:
     )
 
 
-def _choose_cipher(connection: apsw.Connection) -> None:
-    connection.pragma("cipher", CIPHER)
-    connection.pragma("kdf_iter", ROUNDS)
-
-
-def _pragma(prefix: str, key: str | bytes) -> tuple[str, str]:
+def _pragma(key: str | bytes) -> tuple[str, str]:
     """Return the pragma that takes a key: 32 bytes as they are, a passphrase as its UTF-8 in hexadecimal."""
     if isinstance(key, bytes):
-        return f"{prefix}key", f"raw:{key.hex()}"
-    return f"hex{prefix}key", key.encode().hex()
+        return "key", f"raw:{key.hex()}"
+    return "hexkey", key.encode().hex()

@@ -32,6 +32,9 @@ from tinymem.store.rows import COLUMNS, parse_record, render_record
 from tinymem.store.vectors import NORM_TOLERANCE, length_of
 from tinymem.store.writing import check_embedder
 
+VECTORS = "memory_vec_vector_chunks00"
+"""The table in which sqlite-vec keeps them."""
+
 
 @dataclass
 class Find:
@@ -205,17 +208,22 @@ class Finds:
         if self.embedder is None:
             return
         size = 4 * int(self.embedder["dimension"])
-        chunks = {row.values[0]: row.values[1] for row in self._remains.rows["memory_vec_vector_chunks00"]}
+        chunks = {row.values[0]: row.values[1] for row in self._remains.rows[VECTORS]}
         for row in self._remains.rows["memory_vec_chunks"]:
             _, places, valid, rowids = row.values
             vectors = chunks.get(row.rowid, b"")
             if not (len(vectors) == places * size and len(rowids) == places * 8 and len(valid) * 8 >= places):
+                self.broken.add(VECTORS)
                 continue
             numbers = np.frombuffer(rowids, dtype="<i8").tolist()
             for place, rowid in enumerate(numbers):
                 vector = vectors[place * size : (place + 1) * size]
-                if valid[place // 8] >> place % 8 & 1 and _is_normalised(vector):
+                if not valid[place // 8] >> place % 8 & 1:
+                    continue
+                if _is_normalised(vector):
                     yield rowid, vector
+                else:
+                    self.broken.add(VECTORS)
 
     def _encoded(self, vector: bytes | None) -> str | None:
         """Return a past vector as a line has it, None if it can not be one of this embedder."""

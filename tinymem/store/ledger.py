@@ -15,7 +15,7 @@ import apsw
 
 from tinymem.errors import MemoryNotFoundError
 from tinymem.store.filter_sql import Where
-from tinymem.store.rows import SCOPE_COLUMNS, render_moment
+from tinymem.store.rows import SCOPE_COLUMNS, readable, render_moment
 
 _OWNERS = """
     SELECT ?, m.{column}, count(*), min(m.created_at), max(m.updated_at)
@@ -35,9 +35,19 @@ class Owner:
 
 
 def load_settings(connection: apsw.Connection) -> dict[str, Any]:
-    """Return the file's own settings; {} while it has none."""
+    """Return the file's own settings; {} while it has none.
+
+    Raises:
+        CorruptError: What stands there are no settings.
+    """
     text = connection.execute("SELECT value FROM identity WHERE key = 'settings'").get
-    return {} if text is None else dict(json.loads(text))
+    if text is None:
+        return {}
+    with readable("the settings of the file"):
+        settings = json.loads(text)
+        if not isinstance(settings, dict):
+            raise TypeError(f"they are {text!r:.60}")
+    return settings
 
 
 def keep_settings(connection: apsw.Connection, settings: Mapping[str, Any]) -> None:
@@ -46,6 +56,18 @@ def keep_settings(connection: apsw.Connection, settings: Mapping[str, Any]) -> N
         "INSERT INTO identity VALUES ('settings', ?) ON CONFLICT(key) DO UPDATE SET value = excluded.value",
         (json.dumps(dict(settings), ensure_ascii=False),),
     )
+
+
+def take_settings(connection: apsw.Connection, others: Mapping[str, Any], *, wanted: bool) -> tuple[int, int]:
+    """Take, if wanted, the settings of another file that this one does not have.
+
+    Returns how many were taken, and how many were not that would change something.
+    """
+    own = load_settings(connection)
+    new = {name: value for name, value in others.items() if name not in own} if wanted else {}
+    if wanted:
+        keep_settings(connection, {**own, **new})
+    return len(new), sum({**own, **new}.get(name) != value for name, value in others.items())
 
 
 def load_owners(connection: apsw.Connection, where: Where) -> list[Owner]:

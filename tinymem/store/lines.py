@@ -22,6 +22,7 @@ from tinymem.store.rows import (
     parse_time,
     render_record,
     require_unicode,
+    said,
 )
 from tinymem.store.vectors import check_vector
 from tinymem.types import Record, entity_key, render_time, text_hash
@@ -166,6 +167,11 @@ def digest(value: Any) -> str:
     return text_hash(json.dumps(value, ensure_ascii=False, sort_keys=True, separators=(",", ":")))
 
 
+def digest_of_state(fields: Line) -> str:
+    """Return the digest of a memory as it stood: the same for all ways in which `render_record` wrote it."""
+    return digest(said(fields))
+
+
 def encode_vector(vector: bytes | None) -> str | None:
     """Return a vector as a line holds it: float32, little-endian, base64; None stays None."""
     return None if vector is None else base64.b64encode(vector).decode("ascii")
@@ -224,8 +230,8 @@ def _change(line: Line, dimension: int | None) -> ChangeLine:
         evidence=json.dumps([_span(each) for each in _get(line, "evidence", list)], separators=(",", ":")),
         vector_before=vector,
         text_before=None if vector is None or before is None else _get(before, "text", str),
-        digest_before=None if before is None else digest(before),
-        digest_after=None if after is None else digest(after),
+        digest_before=None if before is None else digest_of_state(before),
+        digest_after=None if after is None else digest_of_state(after),
     )
 
 
@@ -242,7 +248,7 @@ def _entity(line: Line, dimension: int | None) -> EntityLine:
 
 def _memory(line: Line, dimension: int | None) -> MemoryLine:
     fields = _get(line, "record", dict)
-    return MemoryLine(_check_record(fields), digest(fields), _vector(line, "vector", dimension))
+    return MemoryLine(_check_record(fields), digest_of_state(fields), _vector(line, "vector", dimension))
 
 
 def _check_record(fields: Line) -> Record:
@@ -259,7 +265,7 @@ def _check_record(fields: Line) -> Record:
     except CorruptError as error:
         raise ValueError(f"memory {fields['id']!r} can not be read: {error.__cause__!r}") from error
     assert record is not None, "there are fields"
-    if digest(fields) != text_hash(render_record(record, canonical=True)):
+    if digest_of_state(fields) != text_hash(render_record(record, canonical=True)):
         raise ValueError(f"memory {record.id!r} is not said as tinymem says it")
     return record
 

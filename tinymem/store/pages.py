@@ -18,6 +18,10 @@ import apsw
 TABLE_INTERIOR, TABLE_LEAF, INDEX_INTERIOR, INDEX_LEAF = 0x05, 0x0D, 0x02, 0x0A
 _KINDS = frozenset({TABLE_INTERIOR, TABLE_LEAF, INDEX_INTERIOR, INDEX_LEAF})
 
+HEADER_BYTES = 100
+NO_LOG = b"\1\1"
+"""Bytes 18 and 19 of the header of a file that has no write-ahead log."""
+
 _DEFAULT_PAGE_SIZE = 4096
 _PAGE_SIZES = frozenset(2**power for power in range(9, 17))
 _RESERVED = (0, 32)  # bytes that a page keeps for a cipher: none, or those of one that was there once
@@ -47,19 +51,20 @@ class Tree(NamedTuple):
 class Pages:
     """The pages of a file, numbered from 1, as the last commit in the file or its log left them."""
 
-    def __init__(self, path: str) -> None:
-        self._file = _open(path)
+    def __init__(self, path: str, image: bytes | None = None) -> None:
+        """Read the file at a path, or an image of it, which is all that its log said too."""
+        self._file = _open(path) if image is None else _Image(image)
         self._log: apsw.VFSFile | None = None
         self._frames: dict[int, int] = {}
         self._committed_size = 0
         try:
-            self.header = self._file.xRead(100, 0)
+            self.header = self._file.xRead(HEADER_BYTES, 0)
             self.size = _page_size(self.header)
-            if os.path.exists(f"{path}-wal"):
+            if image is None and has_log(path, self.header):
                 self._log = _open(f"{path}-wal")
                 self._frames = dict(self._committed_frames(self._log))
             if 1 in self._frames:
-                self.header = self[1][:100]
+                self.header = self[1][:HEADER_BYTES]
             self.count = self._committed_size or self._file.xFileSize() // self.size
             reserved = self.header[20] if len(self.header) > 20 else 0
             self.usable = self.size - (reserved if reserved in _RESERVED else 0)
@@ -114,6 +119,27 @@ class Pages:
                 pending.clear()
                 self._committed_size = committed
             at += len(frame)
+
+
+def has_log(path: str, header: bytes) -> bool:
+    """Tell whether a file's own log is beside it; by its header, a copy in another file's place has none."""
+    return header[18:20] != NO_LOG and os.path.exists(f"{path}-wal")
+
+
+class _Image:
+    """A file that is in memory; it is read as one on the disk is."""
+
+    def __init__(self, content: bytes) -> None:
+        self._content = content
+
+    def xRead(self, amount: int, offset: int) -> bytes:
+        return self._content[offset : offset + amount]
+
+    def xFileSize(self) -> int:
+        return len(self._content)
+
+    def xClose(self) -> None:
+        pass
 
 
 def _open(path: str) -> apsw.VFSFile:
@@ -282,7 +308,11 @@ def _value(payload: bytes, at: int, kind: int) -> tuple[Any, int]:
         return int.from_bytes(content, "big", signed=True), at + size
     if kind == 7:
         return struct.unpack(">d", content)[0], at + size
-    return (content.decode("utf-8") if kind % 2 else content), at + size
+    if not kind % 2:
+        return content, at + size
+    if 0 in content:
+        raise DamageError("a text has a NUL, which no text of ours has")
+    return content.decode("utf-8"), at + size
 
 
 def _varint(content: bytes, at: int) -> tuple[int, int]:

@@ -1,8 +1,9 @@
-"""Another key for a file, or the first one, or none: by an encrypted copy that takes the file's place.
+"""Another key for a file, or the first one, or none: by a copy under that key that takes the file's place.
 
 The copy is made beside the file, under a lock that keeps everybody else out, and replaces it in one step: a
-crash at any moment leaves the file as it was, or as it shall be. Whoever was about to open the old file is
-told by SQLite that it has moved, and can not write to it any more.
+crash at any moment leaves the file as it was, or as it shall be. No page of it is ever written under another
+key than the new one, so only a file that shall be plain is written as plain text. Whoever was about to open
+the old file is told by SQLite that it has moved, and can not write to it any more.
 """
 
 from __future__ import annotations
@@ -16,11 +17,12 @@ from pathlib import Path
 import apsw
 
 from tinymem.errors import BusyError, ConfigError, CorruptError, StoreError
-from tinymem.store.beside import write_copy, written_beside
-from tinymem.store.connect import disconnect, load_vector_search, retry_while_busy
-from tinymem.store.encryption import check_key, relock, unlock
+from tinymem.store.beside import written_beside
+from tinymem.store.connect import disconnect, load_vector_search, retry_while_busy, wait_for_writers
+from tinymem.store.copies import leave_log
+from tinymem.store.encryption import check_key, location, unlock
+from tinymem.store.held import Held
 from tinymem.store.opening import OpenFile
-from tinymem.store.vectors import VectorIndex
 
 
 class Rekeying(OpenFile):
@@ -43,14 +45,16 @@ class Rekeying(OpenFile):
                 return
             if connection.in_transaction:
                 raise StoreError("the key can not be changed inside snapshot(); leave it first")
+            self._connection = None
             try:
-                be_alone(connection, self._busy_timeout_s)
-                replace_encrypted(connection, self._key, new_key)
+                disconnect(connection, self._key)
+                with _opened(Path(os.path.realpath(self.path)), self._key) as alone:
+                    be_alone(alone, self._busy_timeout_s)
+                    replace_encrypted(alone, new_key)
                 self._key = new_key
             finally:
-                self._connection = None
-                disconnect(connection, self._key)
-                self._vectors = VectorIndex()  # what it holds is known by a counter of the old connection's
+                # What it holds is known by a counter of the old connection's.
+                self._held = Held(self._resident_bytes)
                 self._connection = self._connected()
 
 
@@ -60,8 +64,9 @@ def be_alone(connection: apsw.Connection, timeout_s: float) -> None:
     Raises:
         BusyError: Somebody else has it open.
     """
+    wait_for_writers(connection, timeout_s)
     try:
-        retry_while_busy(lambda: _leave_log(connection), timeout_s)
+        retry_while_busy(lambda: leave_log(connection), timeout_s)
         connection.pragma("locking_mode", "exclusive")
         connection.execute("BEGIN EXCLUSIVE; COMMIT")
         if connection.pragma("journal_mode") != "delete":
@@ -73,23 +78,17 @@ def be_alone(connection: apsw.Connection, timeout_s: float) -> None:
         ) from error
 
 
-def _leave_log(connection: apsw.Connection) -> None:
-    connection.pragma("journal_mode", "delete")
-
-
-def replace_encrypted(
-    connection: apsw.Connection, old_key: str | bytes | None, new_key: str | bytes | None
-) -> None:
+def replace_encrypted(connection: apsw.Connection, key: str | bytes | None) -> None:
     """Put a copy with another key in the place of a connection's file, for good; only closing is left then.
 
     Raises:
         DiskFullError: There is no space for it.
         StoreError: It can not be written.
     """
-    target = Path(os.path.realpath(connection.filename))
+    target = Path(connection.filename)
     with written_beside(target) as copy:
-        write_copy(connection, copy)
-        _encrypt(copy, old_key, new_key)
+        _copy(connection, copy, key)
+        _refuse_damaged(copy, key)
         _give_owner(copy, os.stat(target))
         if os.name == "nt":  # where no file can be replaced that is open
             connection.close()
@@ -97,11 +96,18 @@ def replace_encrypted(
         _sync_folder(target.parent)
 
 
-def _encrypt(copy: Path, old_key: str | bytes | None, new_key: str | bytes | None) -> None:
-    """Change the key of a file that nobody else knows of, and make sure that the new one opens it."""
-    with _opened(copy, old_key) as connection:
-        relock(connection, new_key)
-    with _opened(copy, new_key) as connection:
+def _copy(connection: apsw.Connection, copy: Path, key: str | bytes | None) -> None:
+    """Write what a connection reads to an empty file, under another key."""
+    told = location(copy, key)
+    try:
+        connection.execute("VACUUM INTO ?", (told,))
+    except apsw.Error as error:  # SQLite may repeat where to, and with that the key
+        raise type(error)(str(error).replace(told, str(copy))) from None
+
+
+def _refuse_damaged(copy: Path, key: str | bytes | None) -> None:
+    """Make sure that a key opens a copy, and that all of it is there."""
+    with _opened(copy, key) as connection:
         for (finding,) in connection.execute("PRAGMA quick_check"):
             if finding != "ok":
                 raise CorruptError(
@@ -110,8 +116,9 @@ def _encrypt(copy: Path, old_key: str | bytes | None, new_key: str | bytes | Non
 
 
 @contextmanager
-def _opened(copy: Path, key: str | bytes | None) -> Iterator[apsw.Connection]:
-    connection = apsw.Connection(str(copy), flags=apsw.SQLITE_OPEN_READWRITE)
+def _opened(path: Path, key: str | bytes | None) -> Iterator[apsw.Connection]:
+    flags = apsw.SQLITE_OPEN_READWRITE | apsw.SQLITE_OPEN_URI
+    connection = apsw.Connection(path.as_uri(), flags=flags)
     try:
         if key is not None:
             unlock(connection, key)

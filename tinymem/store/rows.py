@@ -7,7 +7,7 @@ of its keys. Nothing here touches a connection.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import date, datetime, timezone
 from typing import Any
@@ -29,9 +29,10 @@ COLUMNS = (
 )
 """The columns of table `memory` after its rowid, in the order of `row_values`."""
 
-_UNSET: dict[str, Any] = dict.fromkeys(("event_date", "event_end", "event_precision", "follows"))
-_UNSET |= {"archived": 0, "relations": "[]"}
-"""What the columns of later schemas hold where nothing was said; past memories are written without them."""
+_UNSET: dict[str, Any] = dict.fromkeys((*SCOPE_COLUMNS, "actor_id", "role", "memory_type", "expiration_date"))
+_UNSET |= dict.fromkeys(("event_date", "event_end", "event_precision", "follows"))
+_UNSET |= {"immutable": 0, "archived": 0, "relations": "[]"}
+"""What columns hold where nothing was said; past memories are written without those, a fifth of their length."""
 
 RECORD_SQL = (
     "SELECT m.rowid, "
@@ -108,12 +109,16 @@ def render_record(record: Record, *, canonical: bool = False, values: tuple[Any,
     Raises:
         ValidationError: As `row_values`.
     """
-    pairs = zip(COLUMNS, values or row_values(record), strict=True)
-    fields = {name: value for name, value in pairs if name not in _UNSET or value != _UNSET[name]}
+    fields = said(dict(zip(COLUMNS, values or row_values(record), strict=True)))
     fields["metadata"] = record.metadata
     fields["categories"] = list(dict.fromkeys(record.categories))
     text = json.dumps(fields, ensure_ascii=False, sort_keys=canonical, separators=(",", ":"))
     return require_unicode(text)
+
+
+def said(fields: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the fields of a past memory that say something: older versions wrote all of them."""
+    return {name: value for name, value in fields.items() if name not in _UNSET or value != _UNSET[name]}
 
 
 def parse_record(text: str | None) -> Record | None:

@@ -1,8 +1,9 @@
 """Salvage: whatever can still be read of a damaged file, in a new one that is sound.
 
-The damaged file is only ever read, and never by SQLite. A memory stands in it twice, in its row and in its
-last change, and each change says what it began from: so one is made good by the other, and gaps show. A
-memory with its whole past comes over as it was, one whose past has gaps begins anew as it last stood.
+The damaged file is only ever read, and never by SQLite (of an encrypted one a copy, see `unsealing`). A
+memory stands in it twice, in its row and in its last change, and each change says what it began from: so one
+is made good by the other, and gaps show. A memory with its whole past comes over as it was, one whose past
+has gaps begins anew as it last stood.
 """
 
 from __future__ import annotations
@@ -16,19 +17,19 @@ from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
-from tinymem.errors import NotADatabaseError, StoreError
-from tinymem.store.beside import written_beside
-from tinymem.store.connect import mapped_errors
+from tinymem.errors import AuthenticationError, NotADatabaseError, StoreError
+from tinymem.store.beside import parse_path, written_beside
+from tinymem.store.connect import mapped_errors, read_header
 from tinymem.store.copies import is_ours
-from tinymem.store.encryption import is_encrypted
+from tinymem.store.encryption import MAGIC, check_key, is_encrypted
 from tinymem.store.entities import names_of, owner_of
-from tinymem.store.finds import Find, Finds
-from tinymem.store.lines import Dump, Line, Parsed, digest, encode_vector
+from tinymem.store.finds import VECTORS, Find, Finds
+from tinymem.store.lines import Dump, Line, Parsed, digest_of_state, encode_vector
 from tinymem.store.pages import Pages
 from tinymem.store.remains import Remains, collect
 from tinymem.store.rows import parse_record
 from tinymem.store.store import Store
-from tinymem.store.transfer import Made
+from tinymem.store.unsealing import unsealed
 from tinymem.types import render_time
 
 SHOWN = 20  # ids that one sentence lists at most
@@ -53,7 +54,9 @@ _NO_VECTORS = (
 )
 
 
-def salvage(path: str | os.PathLike[str], to: str | os.PathLike[str]) -> dict[str, Any]:
+def salvage(
+    path: str | os.PathLike[str], to: str | os.PathLike[str], *, key: str | bytes | None = None
+) -> dict[str, Any]:
     """Save what can be read of a damaged file into a new one; nobody should have the damaged one open.
 
     It is only read: truncated, with pages missing or bits flipped, even without its beginning. Memories come
@@ -63,6 +66,8 @@ def salvage(path: str | os.PathLike[str], to: str | os.PathLike[str]) -> dict[st
     Args:
         path: the damaged file; its log (`-wal`), if there is one beside it, is read too.
         to: the new file, where nothing may be yet.
+        key: what an encrypted file was encrypted with; the new one is encrypted with it too. Of such a file
+            whole pages are lost, because what was changed can not be told from what was not.
 
     Returns:
         {"memories", "commits", "lost"}: how many of each the new file holds, and in sentences what was lost;
@@ -70,7 +75,9 @@ def salvage(path: str | os.PathLike[str], to: str | os.PathLike[str]) -> dict[st
 
     Raises:
         NotADatabaseError: nothing in the file looks like tinymem's.
-        StoreError: it can not be read, is encrypted, or the new file can not be written.
+        AuthenticationError: the key is missing or another's, or the file is not encrypted.
+        ValidationError: a path can not be one. ConfigError: the key can not be one.
+        StoreError: it can not be read, or the new file can not be written.
 
     Example:
         >>> from tinymem import Memory
@@ -79,14 +86,13 @@ def salvage(path: str | os.PathLike[str], to: str | os.PathLike[str]) -> dict[st
         >>> salvage("damaged.db", "saved.db")
         {'memories': 1, 'commits': 1, 'lost': []}
     """
-    source, target = (os.path.realpath(os.path.expanduser(each)) for each in (path, to))
+    source, target = (os.path.realpath(parse_path(each)) for each in (path, to))
     if not os.path.isfile(source):
         raise StoreError(f"{source} is not an ordinary file; give the path of the damaged file")
     if os.path.lexists(target):
         raise StoreError(f"{target} is there already; give the path of a new file")
-    with mapped_errors(source), closing(Pages(source)) as pages:
-        if is_encrypted(pages.header):
-            raise StoreError(f"{source} is encrypted: only with its key, and only as it is, can it be read")
+    key = check_key(key, source)
+    with mapped_errors(source), closing(_pages(source, key, Path(target).parent)) as pages:
         remains = collect(pages)
         ours = is_ours(pages.header)
     finds = Finds(remains)
@@ -94,10 +100,27 @@ def salvage(path: str | os.PathLike[str], to: str | os.PathLike[str]) -> dict[st
         raise NotADatabaseError(f"{source} holds nothing that tinymem wrote")
     rescue = _Rescue(finds, remains)
     lines = rescue.lines()
-    with written_beside(Path(target)) as part, closing(Store(str(part))) as store:
+    with written_beside(Path(target)) as part, closing(Store(str(part), key=key)) as store:
         dump = Dump(source, finds.embedder, ((source, line) for line in lines))
-        counts = store.restore(dump, Made({}, {}), keep_messages=True).counts
+        counts = store.take(dump)
     return {"memories": counts["memories"], "commits": counts["commits"], "lost": rescue.lost()}
+
+
+def _pages(source: str, key: str | bytes | None, folder: Path) -> Pages:
+    """Open a damaged file; a copy of an encrypted one stands in the folder of the new file meanwhile."""
+    header = read_header(source)
+    if key is None:
+        if is_encrypted(header):
+            raise AuthenticationError(f"{source} is encrypted: give its key, salvage(path, to, key=...)")
+        return Pages(source)
+    if header.startswith(MAGIC):
+        raise AuthenticationError(f"{source} is not encrypted: leave out the key")
+    try:
+        return Pages(source, unsealed(source, key, folder))
+    except OSError as error:
+        raise StoreError(
+            f"{folder} can not be written to: {error}; check the folder and its space"
+        ) from error
 
 
 class _Rescue:
@@ -175,7 +198,7 @@ class _Rescue:
     def _mark(self, fields: Line) -> str:
         """Return what two equal states of a memory have in common, as far as categories can be read."""
         unsure = "memory_category" in self._finds.broken
-        return digest({**fields, "categories": []} if unsure else fields)
+        return digest_of_state({**fields, "categories": []} if unsure else fields)
 
     def _beginning_anew(self) -> list[Parsed]:
         """Return a commit, and in it the first changes of the memories whose past is not whole."""
@@ -222,7 +245,7 @@ class _Rescue:
             said.append(f"deleted memories whose history is not whole and left out: {_listed(past)}")
         if finds.embedder is None and "identity" in finds.broken:
             said.append(_NO_VECTORS)
-        elif self._remains.broken & {"memory_vec_chunks", "memory_vec_vector_chunks00"}:
+        elif finds.broken & {"memory_vec_chunks", VECTORS}:
             bare = len(self._saved) - self._embedded
             said.append(f"{bare} memories are saved without their vectors: repair() makes those anew")
         return said

@@ -32,6 +32,7 @@ from tinymem.store.lines import (
     Parsed,
     SettingLine,
     digest,
+    digest_of_state,
 )
 from tinymem.store.outgoing import CHANGES, MESSAGES
 from tinymem.store.rows import COLUMNS, render_vector, row_values
@@ -225,7 +226,7 @@ class _Restoring:
         rows = self._connection.execute(f"{CHANGES} WHERE c.memory_id = ? ORDER BY c.seq", (memory_id,))
         return [
             digest(
-                [commit, event, *(text and digest(json.loads(text)) for text in (before, after)), evidence]
+                [commit, event, *(text and digest_of_state(json.loads(text)) for text in (before, after)), evidence]
             )
             for commit, event, before, after, evidence, _ in rows
         ]
