@@ -103,7 +103,7 @@ def build(source: Path, settings: Mapping[str, Any]) -> tuple[onnx.ModelProto, o
     head = Head("embedding", "sentence_embedding") if mean else Head("hidden", "last_hidden_state")
     weights = load_weights(source / "model.safetensors")
     full = bert_graph(weights, config, [head], max_tokens=settings["max_tokens"])
-    tokenizer, _ = load_tokenizer(source / "tokenizer.json")
+    tokenizer = load_tokenizer(source / "tokenizer.json")
     tokenizer.no_padding()
     cls, *_, sep = tokenizer.encode("").ids
     return full, quantise(full, cls=cls, sep=sep)

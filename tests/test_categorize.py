@@ -1,4 +1,4 @@
-"""Categories and topics: what may be defined, what the bundled embedder assigns, what is computed when."""
+"""Categories and topics: what the bundled embedder assigns, and what is computed when."""
 
 from __future__ import annotations
 
@@ -12,28 +12,31 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from scripts.evaluate import categories as evaluation
+from tests.test_categories import NAMES
 from tinymem.config import build_embedder
 from tinymem.engines.catalog import models_folder
 from tinymem.errors import ValidationError
 from tinymem.testing import HashEmbedder
 from tinymem.types import Embedder, Vector
-from tinymem.understand.categorize import (
-    MOST_DIRECTIONS,
-    MOST_SPACES,
+from tinymem.understand.categories import (
     REST,
-    Categorizer,
     Category,
-    Topics,
-    best_cut,
     default_categories,
     parse_definitions,
     parse_topics,
 )
+from tinymem.understand.categorize import (
+    MOST_DIRECTIONS,
+    MOST_SPACES,
+    Categorizer,
+    Space,
+    Topics,
+    best_cut,
+    example_texts,
+    learn,
+    shipped_for,
+)
 
-NAMES = [
-    *("personal_details", "family", "professional_details", "sports", "travel", "food", "music", "health"),
-    *("technology", "hobbies", "fashion", "entertainment", "milestones", "user_preferences", "misc"),
-]
 bundled = pytest.mark.skipif(
     not (models_folder() / "minilm").is_dir(), reason="the bundled models are not built yet"
 )
@@ -71,78 +74,19 @@ class Unusable:
         raise AssertionError(f"nobody should embed {texts}")
 
 
+AGAIN = "run `python -m scripts.learn_categories` again"
+
+
+class Named(Unusable):
+    """An embedder that must not be asked, and says that it is another."""
+
+    def __init__(self, identity: Mapping[str, Any]) -> None:
+        self.identity = identity
+
+
 @pytest.fixture(scope="module")
 def minilm() -> Embedder:
     return build_embedder(None, None)
-
-
-# -- definitions
-
-
-def test_the_default_categories_are_those_of_mem0_with_a_description_and_examples() -> None:
-    defaults = default_categories()
-    assert [category.name for category in defaults] == NAMES
-    assert all(category.description.strip() for category in defaults)
-    assert all(len(set(category.examples)) == len(category.examples) >= 25 for category in defaults)
-    rest = set(defaults[-1].examples)
-    assert all(rest.isdisjoint(category.examples) for category in defaults[:-1])
-
-
-def test_definitions_are_dictionaries_of_names_and_descriptions() -> None:
-    wanted = (Category("pets", "Animals of the household"), Category("tea", "Kinds of tea"))
-    assert parse_definitions([{"pets": "Animals of the household"}, {"tea": "Kinds of tea"}]) == wanted
-    assert parse_definitions([{" pets ": "Animals of the household ", "tea": "Kinds of tea"}]) == wanted
-    assert parse_definitions(({"name": "pets", "description": "Animals of the household"},)) == wanted[:1]
-
-
-def test_a_definition_may_have_examples() -> None:
-    definition = {"name": "tea", "description": "Kinds of tea", "examples": ["Drinks oolong"]}
-    assert parse_definitions([definition]) == (Category("tea", "Kinds of tea", ("Drinks oolong",)),)
-
-
-def test_a_category_may_be_called_name() -> None:
-    assert parse_definitions([{"name": "What somebody is called"}]) == (
-        Category("name", "What somebody is called"),
-    )
-
-
-@pytest.mark.parametrize(
-    ("value", "said"),
-    [
-        (None, "must be a list"),
-        ([], "leave it out"),
-        ({"pets": "Animals"}, "must be a list"),
-        ("pets", "must be a list"),
-        ([{}], "must be a dict"),
-        (["pets"], "must be a dict"),
-        ([{"pets": ""}], "description of category 'pets' must be a text that is not blank"),
-        ([{"pets": None}], "description of category 'pets'"),
-        ([{"  ": "Animals"}], "name of a category"),
-        ([{3: "Animals"}], "name of a category"),
-        ([{"pets": "Animals"}, {"Pets": "Beasts"}], "defines 'Pets' twice"),
-        ([{"pets": "half \ud83d"}], "half a character"),
-        ([{"name": "tea", "description": "Kinds of tea", "examples": "Drinks oolong"}], "a list of texts"),
-        ([{"name": "tea", "description": "Kinds of tea", "examples": [" "]}], "an example of a category"),
-    ],
-)
-def test_a_definition_that_cannot_be_meant_is_refused(value: object, said: str) -> None:
-    with pytest.raises(ValidationError, match=said):
-        parse_definitions(value)
-
-
-def test_topics_are_a_text_with_commas_or_a_list() -> None:
-    assert parse_topics(None, "includes") == ()
-    assert parse_topics("sports, travel,", "includes") == ("sports", "travel")
-    assert parse_topics(["arts, crafts", " health "], "excludes") == ("arts, crafts", "health")
-    assert parse_topics("Health, health", "excludes") == ("health",)
-
-
-@pytest.mark.parametrize(
-    "value", ["", " , ", [], 7, {"health": 1}, ["health", ""], ["health", None], ["\udc00"]]
-)
-def test_topics_that_cannot_be_meant_are_refused(value: object) -> None:
-    with pytest.raises(ValidationError, match="excludes"):
-        parse_topics(value, "excludes")
 
 
 # -- categories
@@ -246,6 +190,23 @@ def test_texts_and_vectors_must_be_as_many() -> None:
 
 
 # -- what is computed when
+
+
+@bundled
+def test_what_ships_is_what_the_bundled_embedder_teaches(minilm: Embedder) -> None:
+    shipped = shipped_for(minilm)
+    assert shipped is not None, AGAIN
+    assert (shipped.examples * minilm.embed(example_texts())).sum(axis=1).min() > 0.9995, AGAIN
+    anew = learn(shipped.examples)
+    for name, value in vars(shipped).items():
+        np.testing.assert_allclose(value, getattr(anew, name), atol=1e-3, err_msg=f"{name}: {AGAIN}")
+
+
+@bundled
+def test_the_bundled_embedder_is_not_asked_for_examples_and_another_one_is(minilm: Embedder) -> None:
+    assert Space(Named(minilm.identity)).is_fit
+    with pytest.raises(AssertionError, match="nobody should embed"):
+        Space(Named({**minilm.identity, "sha256": "another"}))
 
 
 def test_examples_are_embedded_once_for_all_of_an_embedder() -> None:

@@ -19,6 +19,7 @@ from tinymem.understand.claims import in_house_style, objection, says_more, scri
         ("Likes tea...", "Likes tea..."),
         ("ist Ärztin", "Ist Ärztin"),
         (" ", ""),
+        ("Likes\0 te\ud800a\x1b", "Likes te a"),
     ],
 )
 def test_house_style(written, kept):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import weakref
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +14,7 @@ from tests import bert_builder as tiny
 from tests.bert_builder import WEIGHTS, spotter
 from tinymem import EmbeddingError
 from tinymem.engines.onnx import OnnxModel
+from tinymem.engines.onnx_session import shared_vocabulary
 from tinymem.engines.tokens import BATCH_TOKENS, batches
 
 
@@ -54,6 +56,21 @@ def test_offsets_count_characters_whatever_the_text_holds(tmp_path: Path) -> Non
     text = "🎉\ud800é tea"
     (row,) = OnnxModel(spotter(tmp_path / "spotter")).encode(["x"], [text])
     assert text[slice(*row.offsets[-2])] == "tea"
+
+
+def test_models_with_the_same_tokenizer_share_one_while_they_use_it(tmp_path: Path) -> None:
+    folders = [spotter(tmp_path / name) for name in ("one", "other")]
+    models = [OnnxModel(folder) for folder in folders]
+    one, other = (shared_vocabulary(folder / "tokenizer.json") for folder in folders)
+    assert one is other
+    assert models[0].tokenise(["i like tea"]) == models[1].tokenise(["i like tea"])
+    assert shared_vocabulary(folders[0] / "tokenizer.json") is one
+    gone = weakref.ref(one)
+    del one, other, models
+    assert gone() is None
+    (folders[0] / "tokenizer.json").write_bytes((folders[0] / "tokenizer.json").read_bytes() + b"\n")
+    anew, as_ever = (shared_vocabulary(folder / "tokenizer.json") for folder in folders)
+    assert anew is not as_ever
 
 
 def test_unequal_pairs_are_refused(tmp_path: Path) -> None:

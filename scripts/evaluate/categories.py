@@ -21,7 +21,8 @@ from typing import Any
 
 from tinymem.config import build_embedder
 from tinymem.types import Embedder, Vector
-from tinymem.understand.categorize import REST, Categorizer, Category, Topics, default_categories
+from tinymem.understand.categories import REST, Category, default_categories
+from tinymem.understand.categorize import Categorizer, Topics
 
 FACTS = Path(__file__).with_name("categories.jsonl")
 TOPICS = Path(__file__).with_name("topics.jsonl")

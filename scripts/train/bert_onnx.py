@@ -25,7 +25,7 @@ __all__ = ["Graph", "Head", "HeadKind", "bert_graph", "quantise"]
 HeadKind = Literal["embedding", "hidden", "cls_linear", "token_linear", "mean_linear"]
 
 OPSET = 20  # the first with Gelu; onnxruntime has read it since 1.17
-IR_VERSION = 10  # what onnxruntime 1.19, our oldest, still reads
+IR_VERSION = 10  # onnxruntime 1.19 already reads it
 FAR_AWAY = -1e4  # added to the attention score of padding; exp() of it is 0 and it survives float16
 
 

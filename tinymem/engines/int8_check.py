@@ -2,16 +2,16 @@
 
 On x64 without VNNI onnxruntime adds two products in 16 bits, which overflow and come out wrong without a
 word; an option takes a slower, exact way. Elsewhere that option only costs time (measured: 1.8 times as
-slow with VNNI), so one tiny product decides. It must never need the `onnx` package: the graph is
-written here byte by byte.
+slow with VNNI), so one tiny product decides.
 """
 
 from __future__ import annotations
 
 from functools import cache
-from typing import Any
 
 import numpy as np
+
+from tinymem.engines.onnx_bytes import field
 
 ROWS, DEPTH, COLUMNS = 4, 64, 32
 UINT8, INT8, INT32 = 2, 3, 6  # onnx.TensorProto.DataType
@@ -44,20 +44,3 @@ def array(name: str, number_type: int, *shape: int) -> bytes:
     """Return a ValueInfoProto."""
     dimensions = b"".join(field(1, field(1, size)) for size in shape)
     return field(1, name) + field(2, field(1, field(1, number_type) + field(2, dimensions)))
-
-
-def field(number: int, value: Any) -> bytes:
-    """Return one protobuf field: a whole number, a text, or bytes (also a message)."""
-    if isinstance(value, int):
-        return varint(number << 3) + varint(value)
-    content = value.encode() if isinstance(value, str) else value
-    return varint(number << 3 | 2) + varint(len(content)) + content
-
-
-def varint(value: int) -> bytes:
-    """Return a whole number in protobuf's groups of seven bits, the lowest first."""
-    groups = []
-    while value > 127:
-        groups.append(value & 127 | 128)
-        value >>= 7
-    return bytes([*groups, value])

@@ -43,15 +43,22 @@ class OnnxModel:
     Args:
         folder: holds manifest.json, or what sentence-transformers writes; see `tinymem.engines.manifest`.
         threads: CPU threads for one call; None is the number of cores, at most 4.
+        manifest: what is known of the folder; None reads it there.
 
     Raises:
         ModelFileError: the folder lacks something; damage inside the files shows on first use.
         ConfigError: `threads` is no whole number above 0.
     """
 
-    def __init__(self, folder: str | os.PathLike[str], *, threads: int | None = None) -> None:
+    def __init__(
+        self,
+        folder: str | os.PathLike[str],
+        *,
+        threads: int | None = None,
+        manifest: Mapping[str, Any] | None = None,
+    ) -> None:
         self.folder = Path(folder).expanduser()
-        self.manifest: Mapping[str, Any] = read_manifest(self.folder)
+        self.manifest: Mapping[str, Any] = read_manifest(self.folder) if manifest is None else manifest
         self._threads = default_threads() if threads is None else above_zero("threads", threads)
         self._lock = threading.Lock()
         self._session: Session | None = None

@@ -13,15 +13,18 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from weakref import WeakValueDictionary
 
 import numpy as np
 from numpy.typing import NDArray
 
-from tinymem.engines.catalog import compare_files
+from tinymem.engines.catalog import compare_files, file_sha256
 from tinymem.engines.cores import usable_cores
 from tinymem.engines.int8_check import int8_products_are_exact
-from tinymem.engines.tokens import TextCutter, Tokens, padded
+from tinymem.engines.onnx_weights import graph_without_weights
+from tinymem.engines.tokens import TextCutter, Tokens, Vocabulary, padded
 from tinymem.errors import EmbeddingError, EngineError, ModelFileError
+from tinymem.freed import give_back_freed
 
 MOST_THREADS = 4
 """More threads than this mostly wait for each other on matrices of this size."""
@@ -29,6 +32,10 @@ MOST_THREADS = 4
 INPUTS = ("input_ids", "attention_mask", "token_type_ids")
 INTEGERS = {"tensor(int64)": np.int64, "tensor(int32)": np.int32}
 USUAL_OUTPUTS = ("sentence_embedding", "last_hidden_state", "token_embeddings")
+
+_VOCABULARIES: WeakValueDictionary[str, Vocabulary] = WeakValueDictionary()
+
+BESIDE = "session.model_external_initializers_file_folder_path"
 
 Array = NDArray[Any]
 
@@ -68,7 +75,6 @@ class Session:
     inputs: Mapping[str, type[Any]]
     outputs: Sequence[str]
     per_token: frozenset[str]
-    padding: int
 
     def run(self, rows: Sequence[Tokens]) -> tuple[dict[str, Array], NDArray[np.int64]]:
         """Return the outputs by name, batch axis first, and the mask, int64 (rows, longest).
@@ -76,7 +82,7 @@ class Session:
         Raises:
             EmbeddingError: the graph failed, or its numbers are not finite.
         """
-        feed = padded(rows, self.padding)
+        feed = padded(rows, self.cutter.padding)
         mask = feed["attention_mask"]
         wanted = {name: feed[name].astype(dtype, copy=False) for name, dtype in self.inputs.items()}
         with mapped_errors(EmbeddingError, f"{self.name} failed on a batch of {mask.shape} tokens"):
@@ -96,17 +102,18 @@ def load_session(folder: Path, manifest: Mapping[str, Any], threads: int) -> Ses
     """
     listed = manifest.get("files", {})
     used = {name: listed[name] for name in (manifest["model"], manifest["tokenizer"]) if name in listed}
-    with ThreadPoolExecutor(1) as pool:  # hashing and loading both let go of the GIL
+    with ThreadPoolExecutor(2) as pool:  # hashing, parsing and loading all let go of the GIL
         compared = pool.submit(compare_files, folder, used)
+        parsed = pool.submit(shared_vocabulary, folder / manifest["tokenizer"])
         try:
             runner = load_graph(folder / manifest["model"], threads)
-            tokenizer, padding = load_tokenizer(folder / manifest["tokenizer"])
+            vocabulary = parsed.result()
         finally:
             compared.result()  # a wrong digest explains a failed load best
     inputs, outputs, per_token = signature(runner, manifest, folder)
     most = manifest["max_tokens"]
-    cutter = TextCutter(tokenizer, most, manifest.get("max_first_tokens", most // 2))
-    return Session(folder.name, runner, cutter, inputs, outputs, per_token, padding)
+    cutter = TextCutter(vocabulary, most, manifest.get("max_first_tokens", most // 2))
+    return Session(folder.name, runner, cutter, inputs, outputs, per_token)
 
 
 def load_graph(path: Path, threads: int) -> Any:
@@ -123,16 +130,29 @@ def load_graph(path: Path, threads: int) -> Any:
     with mapped_errors(
         ModelFileError, f"{path} cannot be loaded: it is damaged, or no model for onnxruntime"
     ):
-        return runtime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+        graph = graph_without_weights(path.resolve())
+        if graph:
+            options.add_session_config_entry(BESIDE, str(path.resolve().parent))
+        session = runtime.InferenceSession(graph or str(path), options, providers=["CPUExecutionProvider"])
+    give_back_freed()
+    return session
 
 
-def load_tokenizer(path: Path) -> tuple[Any, int]:
-    """Return a tokenizer and the id it pads with."""
+def shared_vocabulary(path: Path) -> Vocabulary:
+    """Return the tokenizer in a file, one object for all files that hold the same: it takes 6 MB."""
+    digest = file_sha256(path)
+    vocabulary = _VOCABULARIES.get(digest)
+    if vocabulary is None:
+        vocabulary = _VOCABULARIES[digest] = Vocabulary(load_tokenizer(path))
+    return vocabulary
+
+
+def load_tokenizer(path: Path) -> Any:
+    """Return a tokenizer as its file sets it up."""
     from tokenizers import Tokenizer
 
     with mapped_errors(ModelFileError, f"{path} cannot be read as a tokenizer: export or fetch it again"):
-        tokenizer = Tokenizer.from_str(path.read_text(encoding="utf-8"))
-    return tokenizer, (tokenizer.padding or {}).get("pad_id", 0)
+        return Tokenizer.from_str(path.read_text(encoding="utf-8"))
 
 
 def signature(

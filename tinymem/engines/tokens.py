@@ -15,9 +15,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-BATCH_TOKENS = 2048
-"""Tokens computed at once, padding included: more is no faster, and attention's memory grows with the square
-of the length. Source: scripts/bench/embed.py."""
+BATCH_TOKENS = 512
+"""Tokens computed at once, padding included: more is no faster, and onnxruntime keeps what the largest batch
+took (10 MB; at 2,048 tokens 70 MB)."""
 
 CHARACTERS_PER_TOKEN = 32
 """How far texts are looked at for each token there is room for; farther when that gives too few tokens."""
@@ -40,6 +40,20 @@ class Tokens:
     offsets: Offsets
 
 
+class Vocabulary:
+    """A tokenizer that only cuts texts into tokens; `TextCutter`s of several models may share one.
+
+    `padding` is the id of what fills the rows of a batch.
+    """
+
+    def __init__(self, tokenizer: Any) -> None:
+        self.padding: int = (tokenizer.padding or {}).get("pad_id", 0)
+        tokenizer.no_padding()
+        tokenizer.no_truncation()
+        tokenizer.encode_special_tokens = True  # "[SEP]" in a text must not end the text
+        self.tokenizer = tokenizer
+
+
 class TextCutter:
     """Turns texts and pairs into `Tokens` of at most `max_tokens`; safe to share between threads.
 
@@ -47,14 +61,17 @@ class TextCutter:
     tokens (what was said just before), and the second loses its end.
     """
 
-    def __init__(self, tokenizer: Any, max_tokens: int, max_first_tokens: int) -> None:
-        tokenizer.no_padding()
-        tokenizer.no_truncation()
-        tokenizer.encode_special_tokens = True  # "[SEP]" in a text must not end the text
-        self._tokenizer = tokenizer
+    def __init__(self, vocabulary: Vocabulary, max_tokens: int, max_first_tokens: int) -> None:
+        self._vocabulary = vocabulary
+        self._tokenizer = tokenizer = vocabulary.tokenizer
         self._room = max_tokens - tokenizer.num_special_tokens_to_add(False)
         self._room_of_pair = max_tokens - tokenizer.num_special_tokens_to_add(True)
         self._max_first_tokens = min(max_first_tokens, self._room_of_pair - 1)
+
+    @property
+    def padding(self) -> int:
+        """The id of what fills the rows of a batch."""
+        return self._vocabulary.padding
 
     def one(self, text: str) -> Tokens:
         """Return a single text's tokens."""
