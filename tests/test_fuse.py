@@ -7,9 +7,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tinymem.recall.fuse import (
+    ALONE,
     AROUND_WEIGHT,
-    KEYWORD_HALF,
-    KEYWORD_WEIGHT,
+    IN_TALK,
     SPEAKER_WEIGHT,
     Scored,
     ranked,
@@ -18,12 +18,12 @@ from tinymem.recall.fuse import (
 )
 
 NOTHING = 1e-12  # what rounding may do
-Evidence = tuple[float | None, float | None, float, bool]  # cosine, bm25, around, spoken
+Evidence = tuple[float | None, float | None, float | None, bool]  # cosine, bm25, around, spoken
 
 cosines = st.none() | st.floats(-1, 1)
 bm25s = st.none() | st.floats(0, 1e6)
 parts = st.floats(0, 1)
-known = st.tuples(cosines, bm25s, parts, st.booleans())
+known = st.tuples(cosines, bm25s, st.none() | parts, st.booleans())
 
 
 def scored(rowid: int, evidence: Evidence) -> Scored:
@@ -32,15 +32,26 @@ def scored(rowid: int, evidence: Evidence) -> Scored:
 
 
 def test_meaning_alone_and_words_alone_both_surface() -> None:
-    meant, worded = score_one(1, 0.6, None), score_one(2, None, KEYWORD_HALF)
+    half, weight = ALONE
+    meant, worded = score_one(1, 0.6, None), score_one(2, None, half)
     assert (meant.semantic, meant.keyword, meant.score) == (0.6, 0.0, pytest.approx(0.6))
-    assert (worded.semantic, worded.keyword, worded.score) == (0.0, 0.5, pytest.approx(KEYWORD_WEIGHT / 2))
+    assert (worded.semantic, worded.keyword, worded.score) == (0.0, 0.5, pytest.approx(weight / 2))
     assert score_one(3, None, None) == Scored(3, 0.0, 0.0, 0.0)
 
 
 def test_meaning_and_words_join_like_independent_evidence() -> None:
-    together = score_one(1, 0.5, KEYWORD_HALF).score
-    assert together == pytest.approx(1 - (1 - 0.5) * (1 - KEYWORD_WEIGHT / 2))
+    half, weight = ALONE
+    together = score_one(1, 0.5, half).score
+    assert together == pytest.approx(1 - (1 - 0.5) * (1 - weight / 2))
+
+
+def test_words_say_more_of_a_message_in_a_conversation_than_of_a_memory_that_stands_alone() -> None:
+    half, weight = IN_TALK
+    message, alone = score_one(1, 0.3, half, around=0.0), score_one(2, 0.3, half)
+    assert message.score == pytest.approx(1 - (1 - 0.3) * (1 - weight / 2))
+    assert message.keyword == 0.5 > alone.keyword
+    assert message.score > alone.score
+    assert message.around == alone.around == 0.0
 
 
 def test_what_stands_around_and_who_spoke_are_added_to_it() -> None:
@@ -51,10 +62,17 @@ def test_what_stands_around_and_who_spoke_are_added_to_it() -> None:
     assert score_one(1, 0.2, None, spoken=True).score < one.score
 
 
+def test_a_message_that_asks_counts_a_little_less() -> None:
+    asking, telling = (score_one(1, 0.5, 4.0, around=0.2, asks=asks) for asks in (True, False))
+    assert asking.score < telling.score < asking.score * 1.1
+    assert (asking.semantic, asking.keyword) == (telling.semantic, telling.keyword)
+    assert score_one(1, 0.0, None, asks=True).score == 0.0
+
+
 def test_a_cosine_just_above_1_and_an_opposite_meaning_are_clamped() -> None:
     assert score_one(1, 1.0000002, None).score == 1.0
     assert score_one(1, -0.7, None).score == 0.0
-    assert score_one(1, -0.7, KEYWORD_HALF).score == pytest.approx(KEYWORD_WEIGHT / 2)
+    assert score_one(1, -0.7, ALONE[0]).score == pytest.approx(ALONE[1] / 2)
 
 
 @given(known)
@@ -74,11 +92,13 @@ def test_more_evidence_of_any_kind_never_lowers_a_score(one: Evidence, other: Ev
 
 @given(known, known)
 def test_a_little_more_evidence_moves_a_score_only_a_little(one: Evidence, other: Evidence) -> None:
-    """However two candidates differ, their scores differ by no more than their evidence."""
+    """However two candidates of a kind differ, their scores differ by no more than their evidence."""
+    half, weight = ALONE if other[2] is None else IN_TALK
+    one = (*one[:2], None if other[2] is None else one[2] or 0.0, one[3])
     apart = (
         abs((one[0] or 0) - (other[0] or 0))
-        + abs((one[1] or 0) - (other[1] or 0)) * KEYWORD_WEIGHT / KEYWORD_HALF
-        + abs(one[2] - other[2]) * AROUND_WEIGHT
+        + abs((one[1] or 0) - (other[1] or 0)) * weight / half
+        + abs((one[2] or 0) - (other[2] or 0)) * AROUND_WEIGHT
         + (one[3] != other[3]) * SPEAKER_WEIGHT
     )
     assert abs(scored(1, one).score - scored(1, other).score) <= apart + NOTHING

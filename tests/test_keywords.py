@@ -8,6 +8,8 @@ import apsw
 import pytest
 
 from tinymem.store.keywords import (
+    CODE_TIMES,
+    MAX_QUERY_PHRASES,
     MAX_QUERY_TERMS,
     STOP_WORDS,
     has_words,
@@ -165,14 +167,39 @@ def test_has_words(text: str, wanted: str, expected: bool) -> None:
     assert has_words(text, wanted) is expected
 
 
+@pytest.mark.parametrize(
+    ("query", "phrases"),
+    [
+        ("When did she join the support group?", ['"support group"', '"join the support"']),
+        ("Sunsets over a lake", []),
+        ("what is it about", []),
+        ("tea", []),
+        ("绿茶 tea house 绿茶", ['"tea house"']),
+        ("the wi-fi code", ['"wi fi"', '"fi code"']),
+    ],
+)
+def test_words_side_by_side_or_with_a_little_one_between_are_phrases(query: str, phrases: list[str]) -> None:
+    asked = (match_query(query) or "").split(" OR ")
+    assert [term for term in asked if " " in term and term.isascii()] == phrases
+
+
+def test_words_that_stand_so_again_count_more() -> None:
+    texts = ("Has a support line for the whole group", "Went to a support group with the whole line")
+    assert found("support group", *texts) == [texts[1], texts[0]]
+    assert found("support line", *texts) == [texts[0], texts[1]]
+
+
 def test_a_pasted_page_asks_for_its_longest_words_and_stays_fast() -> None:
     page = " ".join(f"word{number}" + "x" * (number % 50) for number in range(100_000))
     began = time.perf_counter()
     query = match_query(page)
     assert time.perf_counter() - began < 0.5
     assert query is not None
-    terms = query.split(" OR ")
-    assert len(terms) == len(set(terms)) == MAX_QUERY_TERMS
+    asked = query.split(" OR ")
+    terms = [term for term in asked if " " not in term]
+    assert len(asked) - len(terms) == MAX_QUERY_PHRASES
+    assert len(set(terms)) == MAX_QUERY_TERMS
+    assert len(terms) == MAX_QUERY_TERMS * CODE_TIMES
     assert min(map(len, terms)) > 45
     assert found(page, page) == [page]
 

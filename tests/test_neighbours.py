@@ -46,6 +46,12 @@ def test_a_message_stands_after_two_and_before_one(store: Store) -> None:
     assert store.around([3]) == {3: Around(2, 1, 4)}
 
 
+def test_a_message_is_known_to_ask_by_its_end(store: Store) -> None:
+    tell(store, "Tea? I like tea.", "I do. And you? ", "喝茶吗？", "نعم؟", "?")
+    asks = [around.asks for _, around in sorted(store.around([1, 2, 3, 4, 5]).items())]
+    assert asks == [False, True, True, True, True]
+
+
 def test_what_stands_alone_or_is_not_there_is_left_out(store: Store) -> None:
     add(store, record("m1"), record("m2", follows="gone"))
     assert store.around([1, 2, 99]) == store.around([]) == {}

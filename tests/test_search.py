@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tinymem import Memory
-from tinymem.recall.fuse import AFTER, BEFORE, EARLIER, KEYWORD_HALF, score_one
+from tinymem.recall.fuse import AFTER, ALONE, BEFORE, EARLIER, IN_TALK, score_one
 from tinymem.recall.search import POOL_LEAST, Asked, candidates
 from tinymem.store.filters import EVERYTHING, where
 from tinymem.testing import FrozenClock, HashEmbedder, counting_ids
@@ -201,7 +201,7 @@ def test_the_words_of_a_query_are_asked_as_they_are(memory, query):
     assert matching
     assert sum(item["score_details"]["keyword_score"] > 0 for item in found) == len(matching)
     assert max(item["score_details"]["keyword_score"] for item in found) == pytest.approx(
-        score_one(1, None, max(matching.values())).keyword
+        score_one(1, None, max(matching.values()), around=0.0).keyword
     )
 
 
@@ -236,15 +236,15 @@ def test_every_score_of_a_fact_is_that_of_its_parts_and_a_limit_only_cuts(said, 
             assert parts["semantic_score"] == pytest.approx(semantic, abs=1e-5)
             assert (parts["keyword_score"] > 0) == bool(set(query.split()) & set(item["memory"].split()))
             assert parts["context_score"] == parts["speaker_score"] == 0
-            assert parts["final_score"] == pytest.approx(rescored(parts))
+            assert parts["final_score"] == pytest.approx(rescored(parts, alone=True))
         assert memory.search(query, explain=True, limit=limit)["results"] == every[:limit]
 
 
-def rescored(parts: dict[str, float]) -> float:
+def rescored(parts: dict[str, float], *, alone: bool) -> float:
     """Return the score that the parts of an explained one make."""
-    keyword = parts["keyword_score"]
-    around, spoken = parts["context_score"], bool(parts["speaker_score"])
-    bm25 = KEYWORD_HALF * keyword / (1 - keyword)
+    keyword, half = parts["keyword_score"], (ALONE if alone else IN_TALK)[0]
+    around, spoken = None if alone else parts["context_score"], bool(parts["speaker_score"])
+    bm25 = half * keyword / (1 - keyword)
     return score_one(1, parts["semantic_score"], bm25, around=around, spoken=spoken).score
 
 
@@ -271,7 +271,7 @@ def test_every_score_of_a_message_counts_what_stands_around_it_and_who_said_it(s
             assert parts["speaker_score"] == (item["actor_id"] == "Ana")
             heard = {word for each in (place, *near) for word in texts[each].split()}
             assert (parts["keyword_score"] > 0) == bool(set(query.split()) & heard)
-            assert parts["final_score"] == item["score"] == pytest.approx(rescored(parts))
+            assert parts["final_score"] == item["score"] == pytest.approx(rescored(parts, alone=not near))
         assert memory.search(f"Ana {query}", explain=True, limit=limit)["results"] == every[:limit]
 
 

@@ -1,8 +1,8 @@
 """Search in what people really type: scripts without spaces, accents, inflection, typos, codes, any length.
 
 Words are found by FTS5 as `store/keywords.py` cuts them: stemmed by porter, because English inflects, and
-where a script has no spaces, characters in pairs or triples. What words can not, such as typos, meaning has
-to: those tests ask the bundled embedder.
+where a script has no spaces, characters in pairs or triples. A misspelt word finds those near it. What
+words can not, meaning has to: those tests ask the bundled embedder.
 """
 
 from __future__ import annotations
@@ -155,8 +155,24 @@ MISSPELT = (
 )
 
 
+@pytest.mark.parametrize(
+    ("typed", "written"),
+    [
+        ("alergic", "Is allergic to peanuts"),
+        ("resturant", "Opened a restaurant in Leeds"),
+        ("Wendsday", "Plays chess every Wednesday"),
+        ("birhtday", "Her birthday is in May"),
+        ("my birthdya", "Her birthday is in May"),
+        ("calender", "Keeps a paper calendar"),
+        ("собкаа", "У Ани есть собака"),
+    ],
+)
+def test_a_misspelt_word_finds_the_one_that_was_meant(typed: str, written: str) -> None:
+    assert found_by_words(typed, "Likes tea", written, "Has a boat") == [written]
+
+
 def test_most_misspelt_questions_are_still_understood(facts: Memory) -> None:
-    """Not all: where the one word that counts is misspelt, neither words nor the small embedder know it."""
+    """Not all: short words and little ones that are misspelt tell neither words nor the small embedder."""
     wrong = [query for query, fact in zip(MISSPELT, FACTS, strict=True) if best(facts, query) != fact]
     assert len(wrong) <= 2, wrong
 
@@ -213,6 +229,11 @@ def codes() -> Iterator[Memory]:
 )
 def test_a_code_is_told_from_codes_that_look_like_it(codes: Memory, query: str, wanted: int) -> None:
     assert best(codes, query) == CODES[wanted]
+
+
+@pytest.mark.parametrize("code", ["XK4473", "KX1471", "20240817", "5551244", "555124"])
+def test_a_code_that_nobody_wrote_is_not_taken_for_one_that_looks_like_it(code: str) -> None:
+    assert found_by_words(code, *CODES) == []
 
 
 def test_a_pasted_page_finds_what_it_is_about_and_does_not_take_long(facts: Memory) -> None:

@@ -13,6 +13,8 @@ from tinymem.store.keywords import match_query
 BEFORE = (10.0, 0.65)
 """Half and weight of the keyword part of our own score before it knew conversations."""
 
+PLAIN = "SELECT rowid, -bm25(memory_fts) AS best FROM memory_fts WHERE memory_fts MATCH ? ORDER BY best DESC"
+
 Scores = dict[int, float]
 
 
@@ -25,12 +27,19 @@ def ask_others(texts: Sequence[str], queries: Iterable[str], most: int) -> dict[
             vector = memory._query_vector(query)  # the parts of a search are not public
             assert vector is not None
             cosines = dict(memory._store.nearest(vector, EVERYTHING, len(texts)))
-            bm25s = dict(memory._store.keyword_matches(query, EVERYTHING, len(texts)))
-            terms = (match_query(query) or "").count(" OR ") + 1
-            for way, scores in scores_by_way(cosines, bm25s, terms, most).items():
+            words = plain_words(query)
+            with memory._store._reading() as connection:
+                bm25s = dict(connection.execute(PLAIN, (" OR ".join(words),))) if words else {}
+            for way, scores in scores_by_way(cosines, bm25s, len(words), most).items():
                 best = sorted(scores, key=lambda row: (-scores[row], row))[:most]
                 found[way].append([row - 1 for row in best])
     return found
+
+
+def plain_words(query: str) -> list[str]:
+    """Return the words of a query for FTS5, without what our own search adds to them."""
+    terms = dict.fromkeys((match_query(query) or "").split(" OR "))
+    return [term for term in terms if term and " " not in term]
 
 
 def scores_by_way(cosines: Scores, bm25s: Scores, terms: int, most: int) -> dict[str, Scores]:

@@ -4,10 +4,11 @@
     python scripts/bench/recall.py [--locomo FILE.json.gz] [--grid]
 
 Facts: those of the training corpus in one file, of which eight persons have some of their own, and the
-questions of questions.jsonl. Conversations: a LoCoMo file (never shipped: its licence forbids it), every
-session told to `add` word for word, with names and its date; to be found is the turn that holds the evidence.
-The other ways to rank get the same embedder and FTS5 index, and turns with the speaker's name before them,
-because they know it from nowhere else. --grid tries other weights of `recall/fuse.py`.
+questions of questions.jsonl; once alone, and once as inferred from the messages they came from.
+Conversations: a LoCoMo file (never shipped: its licence forbids it), every session told to `add` word for
+word, with names and its date; to be found is the turn that holds the evidence. The other ways to rank get the
+same embedder and FTS5 index, and turns with the speaker's name before them, because they know it from nowhere
+else. --grid tries other weights of `recall/fuse.py`.
 """
 
 from __future__ import annotations
@@ -29,9 +30,18 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))  # run by its path, too, it finds its sibling
 
+from scripts.bench.known_facts import EachOnce, KnownFacts, infer
 from scripts.bench.other_ways import BEFORE, ask_others
-from tinymem import Memory
-from tinymem.recall.fuse import AROUND_WEIGHT, KEYWORD_HALF, KEYWORD_WEIGHT, SPEAKER_WEIGHT, with_more
+from tinymem import Memory, config
+from tinymem.recall.fuse import (
+    ALONE,
+    AROUND_WEIGHT,
+    ASKING,
+    IN_TALK,
+    SPEAKER_WEIGHT,
+    TIME_WEIGHT,
+    with_more,
+)
 
 HERE = Path(__file__).parent
 CORPUS = HERE.parent / "train" / "corpus"
@@ -54,6 +64,7 @@ NONSENSE = (
 
 Result = dict[str, Any]
 Row = tuple[float, ...]
+Curve = tuple[float, float]  # half and weight of the keyword part
 
 
 @dataclass(frozen=True)
@@ -90,16 +101,19 @@ def mean(rows: Sequence[Row]) -> Row:
     return tuple(sum(column) / len(rows) for column in zip(*rows, strict=True))
 
 
-def rescored(one: Result, half: float, weight: float) -> float:
-    """Return the score that other constants of the keyword part would give a result."""
-    parts = one["score_details"]
-    bm25 = KEYWORD_HALF * parts["keyword_score"] / (1 - parts["keyword_score"])
+def rescored(one: Result, now: Curve, other: Curve) -> float:
+    """Return the score that another half and weight of the keyword part would give a result."""
+    parts, (half, weight) = one["score_details"], other
+    bm25 = now[0] * parts["keyword_score"] / (1 - parts["keyword_score"])
     own = 1 - (1 - parts["semantic_score"]) * (1 - weight * bm25 / (bm25 + half))
-    return with_more(own, AROUND_WEIGHT * parts["context_score"] + SPEAKER_WEIGHT * parts["speaker_score"])
+    if now == IN_TALK and one["memory"].rstrip().endswith("?"):
+        own *= 1 - ASKING
+    beside = AROUND_WEIGHT * parts["context_score"] + SPEAKER_WEIGHT * parts["speaker_score"]
+    return with_more(own, beside + TIME_WEIGHT * parts["time_score"])
 
 
-def reranked(results: Sequence[Result], half: float, weight: float) -> list[Result]:
-    return sorted(results, key=lambda one: -rescored(one, half, weight))
+def reranked(results: Sequence[Result], now: Curve, other: Curve) -> list[Result]:
+    return sorted(results, key=lambda one: -rescored(one, now, other))
 
 
 # -- facts
@@ -109,47 +123,62 @@ def jsonl(path: Path) -> list[dict[str, Any]]:
     return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines() if line.strip()]
 
 
-def corpus_facts() -> tuple[dict[str, list[str]], list[Question]]:
-    """Return the facts of every person, and the questions; most facts belong to "others"."""
-    talks = [talk for path in sorted(CORPUS.glob("conversations_*.jsonl")) for talk in jsonl(path)]
-    told = {talk["id"]: [fact["text"] for fact in talk["facts"]] for talk in talks}
+def corpus_facts() -> tuple[dict[str, list[str]], list[Question], dict[str, list[dict[str, Any]]]]:
+    """Return the facts of every person, the questions, and the conversations; most facts are "others"'."""
+    talks = {
+        talk["id"]: talk for path in sorted(CORPUS.glob("conversations_*.jsonl")) for talk in jsonl(path)
+    }
+    told = {name: [fact["text"] for fact in talk["facts"]] for name, talk in talks.items()}
     rows = jsonl(HERE / "questions.jsonl")
     asked_about = sorted({fact.split(":")[0] for row in rows for fact in row["fact_ids"]})
     owners = dict(zip(asked_about, cycle(f"person {number}" for number in range(PERSONS)), strict=False))
     anybody = cycle(sorted(set(owners.values())))
     facts: dict[str, list[str]] = defaultdict(list)
+    heard: dict[str, list[dict[str, Any]]] = defaultdict(list)
     questions = []
     for row in rows:
         person = owners[row["fact_ids"][0].split(":")[0]] if row["facts"] else next(anybody)
         facts[person] += row["facts"]
+        heard[person] += [talks[fact.split(":")[0]] for fact in row["fact_ids"]]
         questions.append(Question(row["query"], frozenset(row["facts"]), row["kind"], person))
     for talk, owner in owners.items():
         facts[owner] += told[talk]
+        heard[owner].append(talks[talk])
     known = {text for texts in facts.values() for text in texts}
     facts["others"] = [text for texts in told.values() for text in texts if text not in known]
-    return {person: list(dict.fromkeys(texts)) for person, texts in facts.items()}, questions
+    return {person: list(dict.fromkeys(texts)) for person, texts in facts.items()}, questions, heard
 
 
 def ask_about_facts() -> tuple[list[Question], dict[str, list[list[Result]]], dict[str, list[list[Result]]]]:
-    """Return the questions, what each finds in one person's facts and in all, and what nonsense finds."""
-    facts, questions = corpus_facts()
-    with Memory(":memory:", categorize=False) as memory:
+    """Return the questions, what each finds in one person's facts and in all, and what nonsense finds.
+
+    One person's facts are asked for alone, and then as inferred from their messages.
+    """
+    facts, questions, heard = corpus_facts()
+    known, embedder = KnownFacts(), EachOnce(config.build_embedder(None, None))
+    found: dict[str, list[list[Result]]] = {}
+    nothing: dict[str, list[list[Result]]] = {}
+    own = len(facts) - 1
+    for how in ("", ", inferred from messages"):
+        memory = Memory(":memory:", embedder=embedder, extractor=known, reconciler=known, categorize=False)
         for person, texts in facts.items():
-            memory.add_many(texts, user_id=person)
+            if how and person != "others":
+                infer(memory, known, person, texts, heard[person])
+            else:
+                memory.add_many(texts, user_id=person)
+        count = memory.count()
+        few = f"{count - len(facts['others']):,} facts of {own} persons, each asked alone{how}"
+        found[few] = [asked(memory, one.query, one.person) for one in questions]
+        nothing[few] = [asked(memory, query, f"person {n % own}") for n, query in enumerate(NONSENSE)]
+        if not how:
+            all_of_them = {f"all {count:,} facts at once": [asked(memory, one.query) for one in questions]}
+        memory.close()
+    return questions, found | all_of_them, nothing
 
-        def ask(query: str, person: str | None = None) -> list[Result]:
-            results: list[Result] = memory.search(query, user_id=person, top_k=100, explain=True)["results"]
-            return results
 
-        own = len(facts) - 1
-        few = f"{memory.count() - len(facts['others']):,} facts of {own} persons, each asked alone"
-        every = f"all {memory.count():,} facts at once"
-        found = {
-            few: [ask(one.query, one.person) for one in questions],
-            every: [ask(one.query) for one in questions],
-        }
-        nothing = {few: [ask(query, f"person {n % own}") for n, query in enumerate(NONSENSE)]}
-    return questions, found, nothing
+def asked(memory: Memory, query: str, person: str | None = None) -> list[Result]:
+    results: list[Result] = memory.search(query, user_id=person, top_k=100, explain=True)["results"]
+    return results
 
 
 def by_kind(questions: Sequence[Question], found: Sequence[list[Result]]) -> dict[str, list[Row]]:
@@ -165,34 +194,33 @@ def by_kind(questions: Sequence[Question], found: Sequence[list[Result]]) -> dic
 
 def report_facts(grid: bool) -> None:
     questions, found, nonsense = ask_about_facts()
-    columns: list[tuple[str, dict[str, list[Row]]]] = []
-    for where, each in found.items():
-        columns.append((where, by_kind(questions, each)))
-        columns.append(("before", by_kind(questions, [reranked(one, *BEFORE) for one in each])))
-    now, was = (rows["all"] for _, rows in columns[:2])
+    columns = {where: by_kind(questions, each) for where, each in found.items()}
+    plain = next(iter(found))
+    was = by_kind(questions, [reranked(one, ALONE, BEFORE) for one in found[plain]])
+    columns["the first, as scored before conversations were known"] = was
     print_table(
-        ["facts: R@5", "questions", *(name for name, _ in columns)],
+        ["facts: R@5", "questions", *columns],
         [
-            [kind, str(len(rows)), *(f"{mean(column[kind])[0]:.3f}" for _, column in columns)]
-            for kind, rows in sorted(columns[0][1].items())
+            [kind, str(len(rows)), *(f"{mean(column[kind])[0]:.3f}" for column in columns.values())]
+            for kind, rows in sorted(was.items())
         ],
     )
-    change = [one[0] - other[0] for one, other in zip(now, was, strict=True)]
+    change = [one[0] - other[0] for one, other in zip(columns[plain]["all"], was["all"], strict=True)]
     by, error = statistics.fmean(change), statistics.stdev(change) / len(change) ** 0.5
     print(f"among one person's facts R@5 changed by {by:+.3f}, with a standard error of {error:.3f}\n")
-    few = next(iter(found))
-    pairs = list(zip(questions, found[few], strict=True))
-    right = [
-        one["score"]
-        for question, results in pairs
-        for one in results[:10]
-        if one["memory"] in question.wanted
-    ]
-    none = [results for question, results in pairs if not question.wanted]
-    wrong = {"questions that nothing answers": none, "pieces of nonsense": nonsense[few]}
-    report_threshold("one person's facts", right, wrong, SURE_OF_FACTS)
-    if grid:
-        print_grid(found[few], [one.wanted for one in questions], "memory", "facts")
+    for where, nothing in nonsense.items():
+        pairs = list(zip(questions, found[where], strict=True))
+        right = [
+            one["score"]
+            for question, results in pairs
+            for one in results[:10]
+            if one["memory"] in question.wanted
+        ]
+        none = [results for question, results in pairs if not question.wanted]
+        wrong = {"questions that nothing answers": none, "pieces of nonsense": nothing}
+        report_threshold("one person's facts" + where.partition("alone")[2], right, wrong, SURE_OF_FACTS)
+        if grid:
+            print_grid(found[where], [one.wanted for one in questions], "memory", ALONE)
 
 
 # -- conversations
@@ -287,7 +315,7 @@ def report_talks(path: Path, grid: bool) -> None:
     print_verdict(mean(rows["`search`"]))
     report_threshold("messages", right, wrong, SURE_OF_MESSAGES)
     if grid:
-        print_grid(wide, [one.wanted for talk in talks for one in talk.questions], "turn", "messages")
+        print_grid(wide, [one.wanted for talk in talks for one in talk.questions], "turn", IN_TALK)
 
 
 # -- printing
@@ -327,18 +355,18 @@ def report_threshold(
     print_table(head, rows)
 
 
-def print_grid(found: Sequence[list[Result]], wanted: Sequence[frozenset[str]], key: str, title: str) -> None:
+def print_grid(found: Sequence[list[Result]], wanted: Sequence[frozenset[str]], key: str, now: Curve) -> None:
     rows = []
     for half in (6.0, 8.0, 10.0, 15.0, 20.0):
         for weight in (0.5, 0.65, 0.8, 0.9):
             each = [
-                measured([one[key] for one in reranked(results, half, weight)], answers)
+                measured([one[key] for one in reranked(results, now, (half, weight))], answers)
                 for results, answers in zip(found, wanted, strict=True)
                 if answers
             ]
-            now = " (now)" if (half, weight) == (KEYWORD_HALF, KEYWORD_WEIGHT) else ""
-            rows.append([f"half {half:g}, weight {weight:g}{now}", *(f"{one:.3f}" for one in mean(each))])
-    print_table([title, *MEASURES], rows)
+            mark = " (now)" if (half, weight) == now else ""
+            rows.append([f"half {half:g}, weight {weight:g}{mark}", *(f"{one:.3f}" for one in mean(each))])
+    print_table([f"grid over {key}s", *MEASURES], rows)
 
 
 def main() -> None:

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from tinymem.errors import CorruptError
 from tinymem.recall.fuse import AFTER, BEFORE, EARLIER, Scored, ranked, score_one
 from tinymem.recall.when import Time, time_score
 from tinymem.store.days import within_where
@@ -51,6 +52,8 @@ def search(
         found = [one for one in candidates(store, asked, where, limit) if one.score >= (threshold or 0)]
         kept = found[:limit]
         records = store.get_many([one.rowid for one in kept])
+    if lost := sorted({one.rowid for one in kept} - records.keys()):
+        raise CorruptError(f"rows {lost[:5]} are found, and no memory stands there: repair() makes that right")
     return [Hit(records[one.rowid], one.score, explain(one)) for one in kept]
 
 

@@ -12,8 +12,8 @@ from typing import Any
 import apsw
 
 from tinymem.errors import StoreError
-from tinymem.store.care import examine_keywords
-from tinymem.store.context import index_all
+from tinymem.store.care import examine_keywords, examine_settings
+from tinymem.store.context import index_all, reindex, unsourced
 from tinymem.store.entities import link, wrong_links
 from tinymem.store.opening import OpenFile
 from tinymem.store.rows import RECORD_SQL, parse_row, render_vector
@@ -84,6 +84,9 @@ def _mend_indexes(connection: apsw.Connection, findings: Sequence[str]) -> Itera
 
 def _mend_keywords(connection: apsw.Connection, findings: Sequence[str]) -> Iterator[str]:
     if not any("FTS5" in finding for finding in findings) and _finds_nothing(examine_keywords, connection):
+        if older := unsourced(connection):
+            reindex(connection, older)
+            yield f"facts whose source was not in the keyword index: {len(older)}"
         return
     try:
         with connection:
@@ -155,6 +158,13 @@ def _mend_links(connection: apsw.Connection, findings: Sequence[str]) -> Iterato
         yield f"categories removed because they were no memory's: {connection.changes()}"
 
 
+def _mend_settings(connection: apsw.Connection, findings: Sequence[str]) -> Iterator[str]:
+    """Take back settings that can not be read."""
+    if not _finds_nothing(examine_settings, connection):
+        connection.execute("DELETE FROM identity WHERE key = 'settings'")
+        yield "the settings of the file were removed: they could not be read"
+
+
 def _finds_nothing(examine: Callable[[apsw.Connection], Iterator[str]], connection: apsw.Connection) -> bool:
     """Tell whether an examination goes through and finds nothing wrong."""
     try:
@@ -168,4 +178,5 @@ STEPS: tuple[Callable[[apsw.Connection, Sequence[str]], Iterator[str]], ...] = (
     _mend_keywords,
     _mend_vectors,
     _mend_links,
+    _mend_settings,
 )

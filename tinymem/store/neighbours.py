@@ -19,10 +19,12 @@ from tinymem.types import Scope, render_time
 
 _AROUND = """
     SELECT m.rowid, p.rowid, q.rowid,
-        (SELECT n.rowid FROM memory n WHERE n.follows = m.id ORDER BY n.rowid LIMIT 1)
+        (SELECT n.rowid FROM memory n WHERE n.follows = m.id ORDER BY n.rowid LIMIT 1),
+        substr(rtrim(m.text), -1) IN ('?', '？', '؟')
     FROM memory m LEFT JOIN memory p ON p.id = m.follows LEFT JOIN memory q ON q.id = p.follows
     WHERE m.rowid IN (SELECT value FROM json_each(?))
 """
+_ANY_FOLLOWS = "SELECT 1 FROM memory WHERE follows IS NOT NULL LIMIT 1"
 # Most words are nobody's name: the index says so before any memory is looked at.
 _SPEAKERS = """
     SELECT (
@@ -43,15 +45,18 @@ _LAST = """
 
 @dataclass(frozen=True)
 class Around:
-    """The rows of the memories said before, two before, and after one memory; None where there is none."""
+    """The rows of the memories said before, two before, and after one memory; None where there is none.
+
+    `asks` says whether the memory itself ends in a question.
+    """
 
     before: int | None
     earlier: int | None
     after: int | None
+    asks: bool = False
 
 
 Rowid = int | None
-NOTHING = Around(None, None, None)
 
 
 class Neighbours(OpenFile):
@@ -61,9 +66,15 @@ class Neighbours(OpenFile):
         """Return what stands around each of these memories; those that stand alone are left out."""
         wanted = json.dumps([int(rowid) for rowid in rowids])
         with self._open() as connection:
-            rows = cast("Iterable[tuple[int, Rowid, Rowid, Rowid]]", connection.execute(_AROUND, (wanted,)))
-            found = {row: Around(before, earlier, after) for row, before, earlier, after in rows}
-        return {row: around for row, around in found.items() if around != NOTHING}
+            if connection.execute(_ANY_FOLLOWS).get is None:
+                return {}
+            found = connection.execute(_AROUND, (wanted,))
+            rows = cast("Iterable[tuple[int, Rowid, Rowid, Rowid, int]]", found)
+            return {
+                row: Around(before, earlier, after, bool(asks))
+                for row, before, earlier, after, asks in rows
+                if (before, after) != (None, None)
+            }
 
     def meeting(self, where: Where, rowids: Sequence[int]) -> set[int]:
         """Return those of the memories that meet a condition."""
