@@ -59,7 +59,7 @@ class Inference:
     def changes(
         self, facts: Sequence[Fact], messages: Sequence[Message]
     ) -> tuple[tuple[Change, ...], tuple[tuple[str, int], ...]]:
-        """Compare the Facts with what is stored now; return what to write, and which messages told nothing new.
+        """Compare the Facts with what is stored; return what to write, and which messages told nothing new.
 
         The latter as (id of the memory that says it already, place of the message).
         """

@@ -53,7 +53,7 @@ def search(
         kept = found[:limit]
         records = store.get_many([one.rowid for one in kept])
     if lost := sorted({one.rowid for one in kept} - records.keys()):
-        raise CorruptError(f"rows {lost[:5]} are found, and no memory stands there: repair() makes that right")
+        raise CorruptError(f"rows {lost[:5]} are found, and no memory stands there: repair() the file")
     return [Hit(records[one.rowid], one.score, explain(one)) for one in kept]
 
 

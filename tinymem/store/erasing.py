@@ -48,7 +48,7 @@ _TEXTS = f"""
     UNION SELECT after ->> 'hash' FROM changes WHERE memory_id IN {_ERASED}
 """
 
-# What was told again in a call of the same owner is the same source: a whole message, or words cited from one.
+# What the same owner told again is the same source: a whole message, or words cited from one.
 _CITED = f"""
     SELECT DISTINCT substr(s.content, span.value ->> 1 + 1, span.value ->> 2 - span.value ->> 1)
     FROM changes c, json_each(c.evidence) AS span

@@ -32,7 +32,7 @@ COLUMNS = (
 _UNSET: dict[str, Any] = dict.fromkeys((*SCOPE_COLUMNS, "actor_id", "role", "memory_type", "expiration_date"))
 _UNSET |= dict.fromkeys(("event_date", "event_end", "event_precision", "follows"))
 _UNSET |= {"immutable": 0, "archived": 0, "relations": "[]"}
-"""What columns hold where nothing was said; past memories are written without those, a fifth of their length."""
+"""What columns hold where nothing was said; past memories are written without those, and a fifth shorter."""
 
 RECORD_SQL = (
     "SELECT m.rowid, "

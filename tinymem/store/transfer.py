@@ -225,9 +225,7 @@ class _Restoring:
     def _held_changes(self, memory_id: str) -> list[str]:
         rows = self._connection.execute(f"{CHANGES} WHERE c.memory_id = ? ORDER BY c.seq", (memory_id,))
         return [
-            digest(
-                [commit, event, *(text and digest_of_state(json.loads(text)) for text in (before, after)), evidence]
-            )
+            digest([commit, event, *map(_digest_of_text, (before, after)), evidence])
             for commit, event, before, after, evidence, _ in rows
         ]
 
@@ -302,3 +300,8 @@ class _Restoring:
 def _listed(names: list[str]) -> str:
     more = len(names) - SHOWN
     return ", ".join(names[:SHOWN]) + (f" and {more} more" if more > 0 else "")
+
+
+def _digest_of_text(state: str | None) -> str | None:
+    """Return the digest of a memory as a row of `changes` has it, None where it was not there."""
+    return None if state is None else digest_of_state(json.loads(state))

@@ -58,8 +58,8 @@ class Undo:
     """What undoing a commit takes.
 
     `commits` are those that have to be undone, the one that was asked for first; `scope` is whose that was.
-    The Changes lead back to what stood before all of them, with vectors of `embedder`; `last` holds the number
-    of the last Change of each memory that they are about.
+    The Changes lead back to what stood before all of them, with vectors of `embedder`; `last` holds the
+    number of the last Change of each memory that they are about.
     """
 
     commits: tuple[str, ...]

@@ -58,7 +58,8 @@ _INSERT_CHANGE = (
     "VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
 )
 _LAST_CHANGES = """
-    SELECT memory_id, max(seq) FROM changes WHERE memory_id IN (SELECT value FROM json_each(?)) GROUP BY memory_id
+    SELECT memory_id, max(seq) FROM changes
+    WHERE memory_id IN (SELECT value FROM json_each(?)) GROUP BY memory_id
 """
 
 
