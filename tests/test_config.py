@@ -136,6 +136,12 @@ def test_what_is_no_path_is_refused(path):
         ({"busy_timeout_s": float("nan")}, "busy_timeout_s must be a number"),
         ({"threads": 0}, "threads must be at least 1"),
         ({"threads": "2"}, "threads must be a whole number"),
+        ({"threads": 10**6}, "threads must be at most 1024, got int: 1000000"),
+        ({"threads": -(10**5000)}, "threads must be at least 1, got something with an integer too long"),
+        ({"includes": 10**5000}, "includes must be topics.*got something with an integer too long"),
+        ({"excludes": ["health", 10**5000]}, "a topic of excludes must be a text.*too long to print"),
+        ({"custom_categories": 10**5000}, "custom_categories must be a list.*too long to print"),
+        ({"custom_categories": [{"pets": 10**5000}]}, "the description of category 'pets'.*too long"),
         ({"keep_messages": 1}, "keep_messages must be True or False"),
     ],
 )

@@ -28,8 +28,9 @@ NOUNS = {"types", "errors"}
 MAY_IMPORT: dict[str, set[str]] = {
     "types": set(),
     "errors": set(),
-    "engines": NOUNS,
-    "store": NOUNS,
+    "freed": set(),
+    "engines": NOUNS | {"freed"},
+    "store": NOUNS | {"freed"},
     "understand": NOUNS,  # engines reach it as objects that fulfil a protocol, SQL never
     "recall": NOUNS | {"store"},
     "testing": NOUNS,
@@ -39,8 +40,19 @@ MAY_IMPORT: dict[str, set[str]] = {
     "apps": NOUNS | {"memory", "aio"},
 }
 OF_MEMORY = {
-    *("annotate", "arguments", "batches", "bulk", "config", "core", "foreign", "foreign_stores", "graph"),
-    *("keeping", "lifecycle", "memory", "plan", "portable", "privacy", "reading", "redact"),
+    *("admitting", "annotate", "arguments", "batches", "bulk", "config", "core", "foreign"),
+    *(
+        "foreign_stores",
+        "graph",
+        "keeping",
+        "lifecycle",
+        "memory",
+        "plan",
+        "portable",
+        "privacy",
+        "reading",
+        "redact",
+    ),
     *("remember", "render", "revise", "timeline", "understanding"),
 }
 
@@ -51,8 +63,9 @@ PUBLIC = """
     salvage
     BusyError ConfigError ConflictError CorruptError Decision DiskFullError Embedder EmbeddingError
     EngineError Extraction Extractor Fact ImmutableError LlamaCpp Llm Mem0ValidationError Memory
-    MemoryNotFoundError Message ModelFileError NotADatabaseError OnnxEmbedder RateLimitError Reconciler
-    Record Reply ReplyError SchemaError Scope Span StoreError TinymemError ValidationError __version__
+    MemoryNotFoundError Message ModelFileError NotADatabaseError OnnxEmbedder OnnxReranker RateLimitError
+    Reconciler Record Reply ReplyError Reranker SchemaError Scope Span StoreError TinymemError
+    ValidationError __version__
 """
 
 FORBIDDEN_NAMES = re.compile(

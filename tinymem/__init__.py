@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from tinymem.engines.llama import LlamaCpp
 from tinymem.engines.onnx import OnnxEmbedder
+from tinymem.engines.onnx_reranker import OnnxReranker
 from tinymem.errors import (
     AuthenticationError,
     BusyError,
@@ -48,6 +49,7 @@ from tinymem.types import (
     Reconciler,
     Record,
     Reply,
+    Reranker,
     Scope,
     Span,
     Triple,
@@ -89,11 +91,13 @@ __all__ = [
     "ModelFileError",
     "NotADatabaseError",
     "OnnxEmbedder",
+    "OnnxReranker",
     "RateLimitError",
     "Reconciler",
     "Record",
     "Reply",
     "ReplyError",
+    "Reranker",
     "SchemaError",
     "Scope",
     "Span",

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from datetime import date, datetime, time, timezone
 from typing import Any
 
@@ -16,8 +17,8 @@ from tinymem.types import Metadata, Scope
 from tinymem.understand.dialogue import parse_moment
 
 LONGEST_ID = 256  # characters
-LONGEST_PATH = 4096  # characters; no system takes more
-LARGEST_COUNT = 10**9  # results, pages or threads: more is a mistake, and products of two still fit SQLite
+MOST_THREADS = 1024  # no machine has more cores, and a million threads take a minute to begin
+LARGEST_COUNT = 10**9  # results or pages: more is a mistake, and products of two still fit SQLite
 LONGEST_TEXT = 100_000  # characters of one memory: a memory is a statement, not a document
 LARGEST_METADATA = 1_000_000  # bytes of JSON: metadata are labels
 DEEPEST = 50  # levels of metadata
@@ -157,14 +158,14 @@ def json_copy(value: object, name: str, depth: int = 0) -> Any:
         ) from problem
 
 
-def parse_count(value: object, name: str, least: int = 0) -> int:
-    """Return a whole number of at least `least`."""
+def parse_count(value: object, name: str, least: int = 0, most: int = LARGEST_COUNT) -> int:
+    """Return a whole number from `least` to `most`."""
     if isinstance(value, bool) or not isinstance(value, int):
         raise ValidationError(f"{name} must be a whole number, got {show(value)}")
     if value < least:
-        raise ValidationError(f"{name} must be at least {least}, got {value}")
-    if value > LARGEST_COUNT:
-        raise ValidationError(f"{name} must be at most {LARGEST_COUNT}, got {show(value)}")
+        raise ValidationError(f"{name} must be at least {least}, got {shown(value)}")
+    if value > most:
+        raise ValidationError(f"{name} must be at most {most}, got {show(value)}")
     return value
 
 
@@ -221,6 +222,21 @@ def parse_as_of(value: object, now: datetime) -> datetime | None:
     if moment is not None and is_day(value):
         moment = datetime.combine(moment.date(), time.max, timezone.utc)
     return None if moment is None or moment > now else moment
+
+
+def parse_reference(value: object, now: datetime) -> date:
+    """Return the day from which a query's "yesterday" is seen: the one given, wherever on earth it was."""
+    if value is None:
+        return now.date()
+    given: object = value
+    if isinstance(value, str):
+        with suppress(ValueError):  # the message below says what a reference date may be
+            given = datetime.fromisoformat(value.strip().replace("Z", "+00:00"))
+    if isinstance(given, date):
+        return given.date() if isinstance(given, datetime) else given
+    raise ValidationError(
+        f"reference_date must be a date, a datetime or text like '2026-12-31', got {show(value)}"
+    )
 
 
 def is_day(value: object) -> bool:
@@ -322,7 +338,7 @@ def parse_id_filters(filters: object) -> tuple[object, ...]:
 
 def parse_settings(given: Mapping[str, Any]) -> dict[str, Any]:
     """Return settings of a Memory or a file as JSON holds them; one that is None stays None."""
-    from tinymem.understand.categorize import parse_definitions, parse_topics
+    from tinymem.understand.categories import parse_definitions, parse_topics
 
     parsed: dict[str, Any] = {}
     for name, value in given.items():

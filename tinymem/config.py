@@ -15,13 +15,14 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from tinymem.arguments import LONGEST_PATH
 from tinymem.engines.catalog import model_folder
 from tinymem.engines.llama import LlamaCpp
 from tinymem.engines.onnx import OnnxEmbedder, OnnxModel
+from tinymem.engines.onnx_reranker import OnnxReranker
 from tinymem.engines.onnx_writer import OnnxWriter
 from tinymem.errors import ConfigError, StoreError, shown
-from tinymem.types import Embedder, Extractor, Llm, Reconciler
+from tinymem.store.beside import LONGEST_PATH
+from tinymem.types import Embedder, Extractor, Llm, Reconciler, Reranker
 
 if TYPE_CHECKING:
     from tinymem.annotate import Relate
@@ -34,6 +35,7 @@ Engine = TypeVar("Engine")
 PROVIDERS = {
     "llm": ("llama_cpp", "llamacpp", "gguf", "tinymem"),
     "embedder": ("onnx", "tinymem"),
+    "reranker": ("onnx", "tinymem"),
     "vector_store": ("tinymem", "sqlite_vec", "sqlite-vec", "sqlite"),
 }
 
@@ -49,6 +51,7 @@ WANTED: Mapping[str, type | tuple[type, ...]] = {
     "redact": object,
     "max_memories": int,
     "max_bytes": int,
+    "max_resident_bytes": int,
 }
 """What the settings of a dictionary have to be that are no paths or texts."""
 
@@ -60,6 +63,7 @@ class Config:
     path: str | None = None
     llm: str | None = None
     embedder: str | None = None
+    reranker: str | None = None
     n_ctx: int | None = None
     threads: int | None = None
     custom_instructions: str | None = None
@@ -72,14 +76,16 @@ class Config:
     redact: Any = None
     max_memories: int | None = None
     max_bytes: int | None = None
+    max_resident_bytes: int | None = None
 
 
 def parse_config(config: object) -> Config:
     """Return the Config of a dictionary: our flat keys, or mem0's nested ones.
 
-    Flat: the fields of `Config`; `llm` is the path of a GGUF, `embedder` the folder of an ONNX model.
+    Flat: the fields of `Config`; `llm` is the path of a GGUF, `embedder` the folder of an ONNX model,
+    `reranker` that of a cross-encoder.
     Nested: {"vector_store": {"config": {"path": ...}}, "llm": {"config": {"model": ...}},
-    "embedder": {"config": {"model": ...}}}.
+    "embedder": {"config": {"model": ...}}, "reranker": {"config": {"model": ...}}}.
 
     Raises:
         ConfigError: a key is unknown, has the wrong type, or names a provider that needs a network.
@@ -239,6 +245,16 @@ def build_embedder(embedder: Embedder | str | os.PathLike[str] | None, threads: 
     return embedder
 
 
+def build_reranker(
+    reranker: Reranker | str | os.PathLike[str] | None, threads: int | None
+) -> Reranker | None:
+    """Return the caller's reranker, the cross-encoder at a path, or None: none is bundled."""
+    if isinstance(reranker, (str, os.PathLike)):
+        return OnnxReranker(model_path(reranker, "reranker"), threads=threads)
+    require_method("reranker", reranker, "rerank")
+    return reranker
+
+
 def build_llm(llm: Llm | str | os.PathLike[str] | None, threads: int | None, n_ctx: int | None) -> Llm | None:
     """Return the caller's language model, the GGUF at a path, or None."""
     if isinstance(llm, (str, os.PathLike)):
@@ -307,7 +323,8 @@ def build_relations(llm: Llm | None) -> Relate:
 
 def build_categorizer(embedder: Embedder, custom: Sequence[Mapping[str, Any]] | None) -> Categorizer:
     """Return what sorts facts into the caller's categories, or the default ones."""
-    from tinymem.understand.categorize import Categorizer, parse_definitions
+    from tinymem.understand.categories import parse_definitions
+    from tinymem.understand.categorize import Categorizer
 
     return Categorizer(embedder, None if custom is None else parse_definitions(custom))
 
@@ -316,7 +333,8 @@ def build_topics(
     embedder: Embedder, includes: str | Sequence[str] | None, excludes: str | Sequence[str] | None
 ) -> Topics:
     """Return what tells whether a fact is on a wanted topic, and on no unwanted one."""
-    from tinymem.understand.categorize import Topics, parse_topics
+    from tinymem.understand.categories import parse_topics
+    from tinymem.understand.categorize import Topics
 
     return Topics(embedder, parse_topics(includes, "includes"), parse_topics(excludes, "excludes"))
 
@@ -337,8 +355,10 @@ def bundled_spotter(threads: int | None) -> Spotter:
 
 def describe_engine(llm: Llm | None, extractor: object, reconciler: object) -> dict[str, Any]:
     """Return what every inferring commit writes down as what decided: the model, or the caller's own."""
-    from tinymem.understand.prompts import PROMPT_VERSION
+    engine = {"model": "bundled"}
+    if llm is not None:
+        from tinymem.understand.prompts import PROMPT_VERSION
 
-    engine = {"model": "bundled"} if llm is None else {"model": llm.name, "prompts": PROMPT_VERSION}
+        engine = {"model": llm.name, "prompts": PROMPT_VERSION}
     own = {"extractor": extractor, "reconciler": reconciler}
     return engine | {name: type(each).__name__ for name, each in own.items() if each is not None}

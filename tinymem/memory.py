@@ -38,6 +38,7 @@ class Memory(Reading, Batches, Lifecycle, Timeline, Portable, Keeping, Privacy, 
         path: the file, created if missing; ":memory:" keeps nothing; None is TINYMEM_DB or the data folder.
         embedder: an `Embedder`, or the folder of an ONNX model; None is the bundled MiniLM.
         llm: an `Llm`, or the path of any chat GGUF; None lets the bundled models understand.
+        reranker: a `Reranker`, or the path of an ONNX cross-encoder, that `search(rerank=True)` asks.
         extractor: finds facts; None is made from `llm`.
         reconciler: decides what facts do to memories; None is made from `llm`.
         clock: returns the present moment, aware.
@@ -55,9 +56,12 @@ class Memory(Reading, Batches, Lifecycle, Timeline, Portable, Keeping, Privacy, 
         key: a passphrase, or 32 random bytes, that encrypts the file; needs the extra `tinymem[encryption]`.
         redact: what happens to secrets (keys, tokens, passwords in URLs, card and account numbers) in what is
             to be stored, before any model sees it: "mask" replaces them by what they are, "refuse" is a
-            ValidationError, a function turns every text into what may be kept; None looks for none. What an
-            export of tinymem holds comes back as it was.
+            ValidationError, a function turns every text (keys and numbers of metadata too) into what may be
+            kept; None looks for none. An id with a secret is refused by both, and no function sees one. What
+            an export of tinymem holds comes back as it was.
         max_memories, max_bytes: how much the file may hold; a write over it is a `MemoryQuotaExceededError`.
+        max_resident_bytes: how much memory the file's vectors may take in full; None is 300 MB, enough for
+            195,000. Of more, those that are likely to be near are read from the file.
 
     Raises:
         ConfigError: a setting cannot work.
@@ -141,7 +145,7 @@ class Memory(Reading, Batches, Lifecycle, Timeline, Portable, Keeping, Privacy, 
         """
         redaction = self._redaction if redact is UNSET else parse_redact(redact)
         call = Circumstances(
-            scope=self._owner((user_id, agent_id, run_id, app_id, session_id), filters),
+            scope=redaction.scope(self._owner((user_id, agent_id, run_id, app_id, session_id), filters)),
             now=self._now(),
             metadata=redaction.metadata(arguments.parse_metadata(metadata)),
             created_at=arguments.parse_timestamp(timestamp),

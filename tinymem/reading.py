@@ -12,12 +12,16 @@ from typing import Any
 from tinymem import arguments, render
 from tinymem.core import DEFAULT_LIMIT
 from tinymem.errors import MemoryNotFoundError
+from tinymem.recall.events import days_of_event
 from tinymem.recall.names import possible_names, without_names
+from tinymem.recall.rerank import judged, reranked
 from tinymem.recall.search import Asked
 from tinymem.recall.search import search as search_store
+from tinymem.recall.when import Time
 from tinymem.store.filters import Where
 from tinymem.store.store import Store
 from tinymem.types import HistoryItem, MemoryItem
+from tinymem.understand.asking import asking_of
 from tinymem.understanding import Understanding
 
 
@@ -44,9 +48,10 @@ class Reading(Understanding):
         show_expired: bool = False,
         show_archived: bool = False,
         as_of: datetime | date | str | float | None = None,
+        reference_date: datetime | date | str | None = None,
+        rerank: bool | None = None,
         output_format: str | None = None,
         version: str | None = None,
-        rerank: bool | None = None,
         enable_graph: bool | None = None,
         keyword_search: bool | None = None,
         filter_memories: bool | None = None,
@@ -55,7 +60,8 @@ class Reading(Understanding):
         """Find memories by meaning and by words.
 
         Args:
-            query: a question or keywords.
+            query: a question or keywords. What happened or was said at the time that it names ("last summer",
+                "before 2024", "since the wedding") comes up; so does what tells a date, if it asks for one.
             user_id, agent_id, run_id, app_id: whose memories; none searches the whole file.
             filters: see the README's filter language; applied before ranking.
             categories: only memories in one of these.
@@ -67,10 +73,15 @@ class Reading(Understanding):
             explain: add `score_details` to every result.
             show_expired, show_archived: also find memories that have expired, or are archived.
             as_of: answer as at this moment (datetime, date: its end, ISO text, Unix seconds; naive is UTC).
+            reference_date: the day (date, datetime, ISO text) from which "yesterday" or "last summer" in the
+                query are seen, as on the caller's calendar; None is today in UTC, or the day of `as_of`.
+            rerank: let the Memory's `reranker` read the query with each of the best `limit` (30 at least) and
+                judge anew: `score`, and what `threshold` applies to, is then its verdict. Without a reranker
+                it is accepted for mem0's callers and has no effect.
             output_format: "v1.0" returns the bare list of results.
             enable_graph: add the relations of what was found; None is what the Memory was made with.
-            version, rerank, keyword_search, filter_memories, latest_only: accepted for mem0's callers;
-                without effect here.
+            version, keyword_search, filter_memories, latest_only: accepted for mem0's callers; without effect
+                here.
 
         Returns:
             {"results": [...]}, best first; items as in `get`, with `score` (0..1, higher is better). With
@@ -78,7 +89,7 @@ class Reading(Understanding):
 
         Raises:
             ValidationError: an argument or filter cannot be meant.
-            EmbeddingError: the query could not be embedded.
+            EmbeddingError: the query could not be embedded. EngineError: the reranker failed.
 
         Example:
             >>> memory = Memory(":memory:")
@@ -93,21 +104,34 @@ class Reading(Understanding):
         condition = self._where(scope, narrowed, show_expired, show_archived, moment)
         most = arguments.parse_limit(limit, top_k, DEFAULT_LIMIT) or 0
         least = arguments.parse_threshold(threshold)
+        today = arguments.parse_reference(reference_date, moment or self._now())
+        wished = rerank is not None and arguments.parse_flag(rerank, "rerank")
         explaining = arguments.parse_flag(explain, "explain")
         wanted = arguments.parse_fields(fields)
         form = (arguments.parse_output_format(output_format), self._graph_wanted(enable_graph))
         with self._store.as_of(moment) as store:
-            found = search_store(
-                store, self._asked(asked, store, condition), condition, limit=most, threshold=least
-            )
+            meant = self._asked(asked, store, condition, today)
+            if wished and self._reranker is not None:
+                found = search_store(store, meant, condition, limit=judged(most))
+                found = reranked(found, asked, self._reranker, limit=most, threshold=least)
+            else:
+                found = search_store(store, meant, condition, limit=most, threshold=least)
         results = [render.render_fields(render.render_hit(hit, explaining), wanted) for hit in found]
         return render.render_results(results, [hit.record for hit in found], *form)
 
-    def _asked(self, query: str, store: Store, condition: Where) -> Asked:
-        """Return a query as it is searched for: the names of those who spoke there count by themselves."""
+    def _asked(self, query: str, store: Store, condition: Where, today: date) -> Asked:
+        """Return a query as it is searched for: who spoke and when it was count by themselves."""
         named = store.speakers(possible_names(query), condition)
         speaker = named[0] if len({name.casefold() for name in named}) == 1 else None
-        return Asked(query, self._query_vector(without_names(query, named)), speaker)
+        asking = asking_of(query, today)
+        days, text = asking.days, query
+        if asking.event is not None:
+            words = without_names(asking.event, named)
+            event = days_of_event(store, Asked(asking.event, self._query_vector(words)), condition)
+            if event is not None:
+                days, text = asking.beside(*event, today), asking.rest
+        time = Time(*(days or (None, None)), asking.when) if days or asking.when else None
+        return Asked(query, self._query_vector(without_names(text, named)), speaker, time)
 
     def get(self, memory_id: str, *, as_of: datetime | date | str | float | None = None) -> MemoryItem | None:
         """Return one memory, expired or archived or not, or None when the id is unknown or deleted.

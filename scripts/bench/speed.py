@@ -1,194 +1,152 @@
 #!/usr/bin/env python3
-"""How fast is tinymem on this machine? Every line is a ratio against its own peer, measured in the same run.
+"""How fast is tinymem on this machine? Every figure beside its peer's from the same run, with a verdict.
 
-    python scripts/bench/speed.py [--memories 10000]
+    python -m scripts.bench.speed [--only ROW ...] [--path FOLDER] [--mem0 PYTHON] [--growth]
 
-Peers: an import against the limit; add and search against the bundled embedder doing nothing but its
-part of the work. Texts are made from word lists with a fixed seed, so every run stores the same.
+Without --path the files of made-up memories (see crowd.py; that of a million takes 3 GB and 5 minutes) go
+when it ends; with it they are kept, and used again. mem0 gets a venv of its own, or the Python given.
+Figures are medians; a ratio's two halves are measured by turns. --growth shows how search and add grow.
 """
 
 from __future__ import annotations
 
 import argparse
-import random
 import statistics
-import subprocess
 import sys
 import tempfile
-import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass
+from functools import partial
+from math import log
 from pathlib import Path
 
-from tinymem import Memory
+sys.path.insert(0, str(Path(__file__).resolve().parents[2]))  # run by its path, too, it finds its siblings
+
+from scripts.bench import rows
+from scripts.bench.crowd import queries, texts
+from scripts.bench.rows import Bench, Figures, seconds
 from tinymem.config import build_embedder
-from tinymem.types import Embedder
 
-SUBJECTS = [
-    "Likes",
-    "Dislikes",
-    "Owns",
-    "Collects",
-    "Repairs",
-    "Paints",
-    "Studies",
-    "Sells",
-    "Avoids",
-    "Recommends",
-]
-ADJECTIVES = [
-    "old",
-    "green",
-    "wooden",
-    "Italian",
-    "spicy",
-    "quiet",
-    "second-hand",
-    "electric",
-    "rare",
-    "cheap",
-    "heavy",
-    "local",
-]
-THINGS = [
-    "bicycles",
-    "guitars",
-    "novels",
-    "tomatoes",
-    "lamps",
-    "maps",
-    "cameras",
-    "chairs",
-    "radios",
-    "teapots",
-    "kites",
-    "boots",
-]
-PLACES = [
-    "Leeds",
-    "Porto",
-    "Kyoto",
-    "Oslo",
-    "Lagos",
-    "Quito",
-    "Turin",
-    "Perth",
-    "Izmir",
-    "Gdansk",
-    "Cork",
-    "Lyon",
-]
-QUERIES = (
-    "which old guitars does she collect in Porto",
-    "what does he avoid",
-    "electric bicycles in Kyoto",
-    "who repairs radios near Oslo on weekends",
-    "what kind of food does she like to eat",
-    "teapots",
-    "where did they buy the wooden chairs last year",
-    "rare maps and cameras from Turin",
-)
+MANY = 1_000_000
+SIZES = (1_000, 10_000, 100_000, MANY)
 
 
-def sentences(count: int) -> list[str]:
-    """Make distinct memories of about a dozen tokens."""
-    rng = random.Random(7)
-    return [
-        f"{rng.choice(SUBJECTS)} {rng.choice(ADJECTIVES)} {rng.choice(THINGS)} from {rng.choice(PLACES)}, "
-        f"number {n}, since {rng.randint(1980, 2025)}"
-        for n in range(count)
-    ]
+@dataclass(frozen=True)
+class Row:
+    """One row: what is measured, how, and the floor and goal of the ratio (or of the figure itself)."""
+
+    title: str
+    measure: Callable[[Bench], Figures]
+    floor: float
+    goal: float
+    unit: str = "ms"
+    more_is_better: bool = False
+
+    def line(self, bench: Bench) -> list[str]:
+        figures = self.measure(bench)
+        value, sign = figures.ours, f" {self.unit}"
+        if figures.peer is not None:
+            halves = (figures.ours, figures.peer)
+            value = halves[1] / halves[0] if self.more_is_better else halves[0] / halves[1]
+            sign = "x"
+        peer = "-" if figures.peer is None else f"{figures.peer:.2f} {self.unit}"
+        limits = [f"{limit:g}{sign}" for limit in (self.floor, self.goal)]
+        ours = f"{figures.ours:.2f} {self.unit}"
+        return [self.title, ours, peer, f"{value:.2f}{sign}", *limits, self.verdict(value), figures.note]
+
+    def verdict(self, value: float) -> str:
+        for name, limit in (("goal", self.goal), ("floor", self.floor)):
+            if value >= limit if self.more_is_better else value <= limit:
+                return name
+        return "misses"
 
 
-def seconds(work: Callable[[], object]) -> float:
-    """Time one call."""
-    started = time.perf_counter()
-    work()
-    return time.perf_counter() - started
+ROWS = {
+    "search-10k": Row(
+        "search 10k, over embedding", partial(rows.search, count=10_000, user_id="user 0"), 3, 1.5
+    ),
+    "search-100k": Row("same, 100k", partial(rows.search, count=100_000), 8, 3),
+    "search-1m": Row("same, 1M", partial(rows.search, count=MANY, users=100), 40, 10),
+    "users": Row(
+        "same, 100 users x 10k", partial(rows.search, count=MANY, users=100, user_id="user 7"), 3, 1.5
+    ),
+    "filter": Row(
+        "same, a filter keeps 1 % of 100k", partial(rows.search, count=100_000, filters=rows.KIND), 4, 2
+    ),
+    "vectors": Row("vectors alone 10k, over numpy", rows.vectors_alone, 3, 1),
+    "add": Row("add(infer=False), over embedding", rows.add_one, 2, 1.3),
+    "add-many": Row("add_many, over embedding in batches", rows.add_many, 1.2, 1.05),
+    "infer": Row("add(infer=True), over its models", rows.add_inferred, 1.3, 1.1),
+    "mem0": Row("mem0 2.2's search 10k, over ours", rows.beside_mem0, 10, 30, more_is_better=True),
+    "memory": Row("resident, 10k open, models loaded", rows.resident, 250, 150, "MB"),
+    "cold": Row("cold start to first result, 10k", rows.cold, 0.8, 0.4, "s"),
+    "size": Row("file size per memory", rows.size, 3, 1.5, "KB"),
+}
 
 
-def median_ms(times: list[float]) -> float:
-    """Return the median of some seconds, in milliseconds."""
-    return 1000 * statistics.median(times)
+def print_rows(bench: Bench, chosen: Sequence[str]) -> None:
+    print("| | ours | peer | figure | floor | goal | verdict | |")
+    print("|" + "---|" * 8)
+    for name in chosen:
+        print("| " + " | ".join(ROWS[name].line(bench)) + " |", flush=True)
 
 
-def in_new_process(code: str) -> float:
-    """Return what a fresh interpreter prints as seconds; the best of five."""
-    command = [sys.executable, "-c", code]
-    return min(
-        float(subprocess.run(command, capture_output=True, text=True, check=True).stdout) for _ in range(5)
-    )
+def percentiles(times: list[float]) -> tuple[float, float]:
+    ordered = sorted(1000 * one for one in times)
+    return statistics.median(ordered), ordered[int(0.95 * len(ordered))]
 
 
-def report(what: str, took: float, unit: str, verdict: str) -> None:
-    print(f"{what:32} {took:9.2f} {unit}   {verdict}")
-
-
-def bench_import() -> None:
-    code = "import time; t = time.perf_counter(); import tinymem; print(time.perf_counter() - t)"
-    numpy = 1000 * in_new_process(code.replace("tinymem", "numpy"))
-    report("import tinymem", 1000 * in_new_process(code), "ms", f"numpy alone {numpy:.0f} ms; limit 150 ms")
-
-
-def bench_add(folder: Path, embedder: Embedder) -> None:
-    texts = sentences(1400)
-    with Memory(folder / "add.db", embedder=embedder) as memory:
-        memory.add(texts[0], user_id="u", infer=False)
-        embeds, adds = [], []
-        for text in texts[1:201]:
-            embeds.append(seconds(lambda text=text: embedder.embed([text])))
-            adds.append(seconds(lambda text=text: memory.add(text + "!", user_id="u", infer=False)))
-        add, embed = median_ms(adds), median_ms(embeds)
-        report(
-            "add(infer=False), one", add, "ms", f"{add / embed:.2f} x embedding it ({embed:.2f} ms; limit 3)"
+def print_growth(bench: Bench) -> None:
+    """Print how search (of the whole file) and add grow, and the exponent that fits their medians best."""
+    print("| memories | search p50 ms | p95 | add p50 ms | p95 |")
+    print("|" + "---|" * 5)
+    medians: list[tuple[float, float]] = []
+    for count in SIZES:
+        path = bench.file(count, 100) if count == MANY else bench.file(count, name="grown-")
+        with bench.open(path) as memory:
+            searches, _ = rows.alternated(bench, memory)
+            added = texts(bench.asked + rows.WARMING, seed=4)
+            adds = [seconds(lambda text=text: memory.add(text, user_id="new", infer=False)) for text in added]
+            memory.delete_all(user_id="new")
+        found = percentiles(searches), percentiles(adds[rows.WARMING :])
+        medians.append((found[0][0], found[1][0]))
+        print(
+            f"| {count:,} | " + " | ".join(f"{one:.2f}" for pair in found for one in pair) + " |", flush=True
         )
-        batch = [{"role": "user", "content": text} for text in texts[400:]]
-        embeds, adds = [], []
-        for part in range(3):
-            embeds.append(seconds(lambda: embedder.embed([message["content"] for message in batch])))
-            adds.append(seconds(lambda part=part: memory.add(batch, user_id=f"batch{part}", infer=False)))
-        add, embed = median_ms(adds), median_ms(embeds)
-        verdict = f"{add / embed:.2f} x embedding them ({embed:.0f} ms; limit 1.3)"
-        report("add(infer=False), 1,000 at once", add, "ms", verdict)
+    exponents = [exponent(SIZES, [each[half] for each in medians]) for half in (0, 1)]
+    print(f"\nfitted: search grows as n^{exponents[0]:.2f}, add as n^{exponents[1]:.2f}")
 
 
-def bench_search(folder: Path, embedder: Embedder, count: int) -> None:
-    path = folder / "search.db"
-    texts = sentences(count)
-    with Memory(path, embedder=embedder) as memory:
-        for start in range(0, count, 1000):
-            batch = [{"role": "user", "content": text} for text in texts[start : start + 1000]]
-            memory.add(batch, user_id="one", infer=False)
-    cold = 1000 * seconds(lambda: first_search(path))
-    report(f"open {count:,}, first search", cold, "ms", "models loaded in it; limit 1000 ms")
-    with Memory(path, embedder=embedder) as memory:
-        memory.search(QUERIES[0], user_id="one", top_k=10)
-        embeds, searches = [], []
-        for query in QUERIES * 8:
-            embeds.append(seconds(lambda query=query: embedder.embed([query], kind="query")))
-            searches.append(seconds(lambda query=query: memory.search(query, user_id="one", top_k=10)))
-        search, embed = median_ms(searches), median_ms(embeds)
-        p95 = 1000 * sorted(searches)[int(0.95 * len(searches))]
-        verdict = f"{search / embed:.2f} x embedding the query ({embed:.2f} ms; limit 4); p95 {p95:.2f} ms"
-        report(f"search {count:,} of one user", search, "ms", verdict)
+def exponent(sizes: Sequence[int], values: Sequence[float]) -> float:
+    """Return the slope of the line through the logarithms.
 
-
-def first_search(path: Path) -> None:
-    with Memory(path) as memory:
-        memory.search(QUERIES[1], user_id="one", top_k=10)
+    >>> round(exponent([1, 10, 100], [2, 20, 200]), 6)
+    1.0
+    """
+    return statistics.linear_regression([log(one) for one in sizes], [log(one) for one in values]).slope
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--memories", type=int, default=10_000)
+    parser.add_argument("--only", nargs="+", choices=ROWS, metavar="ROW", help=f"of {', '.join(ROWS)}")
+    parser.add_argument("--path", type=Path, help="a folder that keeps the files")
+    parser.add_argument("--mem0", type=Path, help="a Python that has mem0ai 2.2, instead of a venv made now")
+    parser.add_argument("--asked", type=int, default=60, help="how many calls of what is quick (at least 5)")
+    parser.add_argument("--growth", action="store_true", help="how search and add grow, instead of the table")
     chosen = parser.parse_args()
     embedder = build_embedder(None, None)
-    embedder.embed(["warm up"])
-    with tempfile.TemporaryDirectory() as folder:
-        bench_import()
-        bench_add(Path(folder), embedder)
-        bench_search(Path(folder), embedder, chosen.memories)
+    embedder.embed([queries(1)[0]])
+    with ExitStack() as ending:
+        folder = chosen.path or Path(ending.enter_context(tempfile.TemporaryDirectory()))
+        folder.mkdir(parents=True, exist_ok=True)
+        bench = Bench(folder, embedder, max(5, chosen.asked), chosen.mem0)
+        if chosen.growth:
+            print_growth(bench)
+        else:
+            print_rows(bench, chosen.only or list(ROWS))
 
 
 if __name__ == "__main__":

@@ -15,12 +15,13 @@ import apsw
 
 from tinymem.errors import StoreError
 from tinymem.store import forking
-from tinymem.store.connect import connect, disconnect, mapped_errors, nothing_unreadable
+from tinymem.store.connect import connect, disconnect, mapped_errors, nothing_unreadable, refuse_moved
 from tinymem.store.encryption import check_key
+from tinymem.store.held import Held
 from tinymem.store.migrating import migrate_with_copy
 from tinymem.store.quota import UNLIMITED, Quota
 from tinymem.store.transaction import transaction
-from tinymem.store.vectors import VectorIndex
+from tinymem.store.vectors import RESIDENT_BYTES
 
 
 class OpenFile:
@@ -33,6 +34,7 @@ class OpenFile:
         key: str | bytes | None = None,
         busy_timeout_s: float = 5.0,
         quota: Quota = UNLIMITED,
+        resident_bytes: int = RESIDENT_BYTES,
     ) -> None:
         self.path = os.fspath(path)
         self._key = check_key(key, self.path)
@@ -40,7 +42,8 @@ class OpenFile:
         self._quota = quota
         self._lock = threading.RLock()
         self._process = os.getpid()
-        self._vectors = VectorIndex()
+        self._resident_bytes = resident_bytes
+        self._held = Held(resident_bytes)
         self._connection: apsw.Connection | None = self._connected()
         forking.watch(self)
         try:
@@ -55,26 +58,29 @@ class OpenFile:
         return connect(self.path, key=self._key, busy_timeout_s=self._busy_timeout_s)
 
     @contextmanager
-    def _open(self) -> Iterator[apsw.Connection]:
+    def _locked(self) -> Iterator[apsw.Connection]:
         """Hold the lock and give the connection, with SQLite's errors mapped."""
         if os.getpid() != self._process:
             raise StoreError(
                 f"{self.path} was opened before this process was forked; open it anew in each process"
             )
-        with self._lock, mapped_errors(self.path), nothing_unreadable(self.path):
+        with self._lock, mapped_errors(self.path):
             if self._connection is None:
                 raise StoreError(f"{self.path} was closed; open it again")
+            refuse_moved(self._connection, self.path)
             yield self._connection
+
+    @contextmanager
+    def _open(self) -> Iterator[apsw.Connection]:
+        """Give the connection, see `_locked`, to who reads rows: those that make no sense are damage."""
+        with self._locked() as connection, nothing_unreadable(self.path):
+            yield connection
 
     @contextmanager
     def _reading(self) -> Iterator[apsw.Connection]:
         """Give the connection inside a read transaction, the caller's if there is one."""
-        with self._open() as connection:
-            if connection.in_transaction:
-                yield connection
-            else:
-                with transaction(connection, "DEFERRED"):
-                    yield connection
+        with self._open() as connection, _one_state(connection):
+            yield connection
 
     @contextmanager
     def _writing(self, *, frees: bool = False) -> Iterator[apsw.Connection]:
@@ -87,8 +93,11 @@ class OpenFile:
 
     @contextmanager
     def snapshot(self) -> Iterator[None]:
-        """Let several reads see one state of the file; other threads of this process wait meanwhile."""
-        with self._reading():
+        """Let several reads see one state of the file; other threads of this process wait meanwhile.
+
+        Errors of the block that are no read's stay what they are: it may run code of the caller's.
+        """
+        with self._locked() as connection, _one_state(connection):
             yield
 
     def close(self) -> None:
@@ -115,3 +124,12 @@ class OpenFile:
         if self._connection is not None:
             forking.give_up(self._connection, paused=paused)
             self._connection = None
+
+
+@contextmanager
+def _one_state(connection: apsw.Connection) -> Iterator[None]:
+    if connection.in_transaction:
+        yield
+    else:
+        with transaction(connection, "DEFERRED"):
+            yield

@@ -80,15 +80,18 @@ class Past(OpenFile):
             yield self
             return
         at = render_moment(moment)
-        with self._reading() as connection:
-            if connection.execute(_LATER, (at,)).get is None:
+        with self.snapshot():
+            with self._open() as connection:
+                is_present = connection.execute(_LATER, (at,)).get is None
+                if not is_present:
+                    key = next(connection.execute(_KEY, (at,)))
+                    past = self._pasts.get(key)
+                    if past is None:
+                        embedder = load_embedder(connection)
+                        standing = _load_standing(connection, at, has_vectors=embedder is not None)
+            if is_present:
                 yield self
                 return
-            key = next(connection.execute(_KEY, (at,)))
-            past = self._pasts.get(key)
-            if past is None:
-                embedder = load_embedder(connection)
-                standing = _load_standing(connection, at, has_vectors=embedder is not None)
         if past is None:
             past = type(self)(":memory:")
             past._fill(standing, embedder)

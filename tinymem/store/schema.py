@@ -19,7 +19,11 @@ APPLICATION_ID = 0x74696E79
 """What `PRAGMA application_id` says in our files: "tiny" in ASCII."""
 
 TOKENIZER = "porter unicode61 remove_diacritics 2"
-"""How FTS5 reads what `keywords.index_text` gives it: English endings stemmed."""
+"""How FTS5 reads what `keywords.index_text` gives it: English endings stemmed.
+
+BM25 alone then finds 0.604 of the evidence in LoCoMo's five dev conversations among the first 10; without
+stems 0.566, with FTS5's trigrams 0.584.
+"""
 
 # Contentless: the text stands in `memory` already; keywords.index_text decides what is indexed.
 KEYWORDS_SQL = f"""
@@ -201,12 +205,13 @@ STAGED_SQL = "CREATE TABLE staged_vector(hash TEXT PRIMARY KEY, vector BLOB NOT 
 def vectors_sql(dimension: int) -> str:
     """Return the DDL of the vector table, created when the first vector arrives.
 
-    Chunks of 64 instead of sqlite-vec's 1,024 vectors: a small file stays small (96 KB instead of
-    1.5 MB for the first vector of 384 numbers), and scans are as fast.
+    Chunks of 8 instead of sqlite-vec's 1,024 vectors: a small file stays small (12 KB instead of 1.5 MB for
+    the first vector of 384 numbers), and one of many is read in 7 microseconds instead of 23 as in chunks of
+    64, because SQLite reads a chunk from its beginning.
     """
     return (
         f"CREATE VIRTUAL TABLE memory_vec USING vec0("
-        f"embedding float[{dimension:d}] distance_metric=cosine, chunk_size=64)"
+        f"embedding float[{dimension:d}] distance_metric=cosine, chunk_size=8)"
     )
 
 

@@ -15,13 +15,14 @@ from typing import Any, Literal
 
 import apsw
 
-from tinymem.store import care, entities, ledger, staging, timeline, transfer, writing
+from tinymem.store import care, entities, ledger, outgoing, staging, timeline, transfer, writing
 from tinymem.store.copies import shrink
+from tinymem.store.days import MemoryDays
 from tinymem.store.erasing import Erasing
 from tinymem.store.filters import Where
 from tinymem.store.lines import Dump, Line
 from tinymem.store.log import Log
-from tinymem.store.matches import find_matches
+from tinymem.store.matches import find_matches, score_matches
 from tinymem.store.mending import Mending
 from tinymem.store.neighbours import Neighbours
 from tinymem.store.opening import OpenFile
@@ -50,12 +51,12 @@ _ORDERS = {
 }
 
 
-class Store(Neighbours, Erasing, Mending, Past, Undoing, Log, Rekeying, OpenFile):
+class Store(Neighbours, MemoryDays, Erasing, Mending, Past, Undoing, Log, Rekeying, OpenFile):
     """One tinymem file. Open it once per process and share it between threads; close it in the end.
 
     `path` is the file's path, created if it is missing or empty, or `:memory:`; `key` is a passphrase or 32
     bytes that encrypt it; `busy_timeout_s` is how many seconds a call waits for another process that is
-    writing; `quota` is how much it may hold.
+    writing; `quota` is how much it may hold; `resident_bytes` is how much memory vectors may take in full.
 
     Raises:
         ConfigError: The key can not be one, or this SQLite can not encrypt.
@@ -143,7 +144,8 @@ class Store(Neighbours, Erasing, Mending, Past, Undoing, Log, Rekeying, OpenFile
             EmbeddingError: The vector is not a normalised float32 row of the file's dimension.
         """
         with self._reading() as connection:
-            return self._vectors.nearest(connection, vector, where, limit)
+            self._held.follow(connection)
+            return self._held.vectors.nearest(connection, vector, where, limit)
 
     def similarities(self, vector: Vector, rowids: Sequence[int]) -> dict[int, float]:
         """Return the cosine -1..1 of these memories by rowid; memories without a vector are left out.
@@ -152,12 +154,20 @@ class Store(Neighbours, Erasing, Mending, Past, Undoing, Log, Rekeying, OpenFile
             EmbeddingError: The vector is not a normalised float32 row of the file's dimension.
         """
         with self._reading() as connection:
-            return self._vectors.similarities(connection, vector, rowids)
+            self._held.follow(connection)
+            return self._held.vectors.similarities(connection, vector, rowids)
 
     def keyword_matches(self, query: str, where: Where, limit: int) -> list[tuple[int, float]]:
         """Return (rowid, BM25 above 0) of memories with any word of the query, best first."""
         with self._reading() as connection:
-            return find_matches(connection, query, where, limit)
+            self._held.follow(connection)
+            return find_matches(connection, self._held.postings, query, where, limit)
+
+    def keyword_scores(self, query: str, rowids: Sequence[int]) -> dict[int, float]:
+        """Return the BM25 of those of the memories that hold any word of the query, by rowid."""
+        with self._reading() as connection:
+            self._held.follow(connection)
+            return score_matches(connection, self._held.postings, query, rowids)
 
     def existing(self, memory_ids: Sequence[str]) -> set[str]:
         """Return those of the ids that memories have."""
@@ -239,7 +249,7 @@ class Store(Neighbours, Erasing, Mending, Past, Undoing, Log, Rekeying, OpenFile
             CorruptError: Something that is stored can not be read.
         """
         with self._reading() as connection:
-            yield from transfer.read_lines(connection, condition)
+            yield from outgoing.read_lines(connection, condition)
 
     def restore(self, dump: Dump, made: transfer.Made, *, keep_messages: bool) -> transfer.Restored:
         """Write what a dump says and the file does not hold, in one transaction: all of it or nothing.

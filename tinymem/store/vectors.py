@@ -1,18 +1,18 @@
-"""Nearest neighbours, always exact: in a matrix in memory while it is small enough, else by sqlite-vec.
+"""Nearest neighbours: all are compared exactly while that is quick, and beyond the likeliest of all.
 
-sqlite-vec reads every vector from the file for each query (10 ms for 10,000 of 384 numbers); the
-matrix answers in 1 ms. It follows the file through the append-only `changes`, so that it also sees
-what other processes commit, and is asked only inside a read transaction, so that it never mixes two
-states. Vectors are normalised: their dot product is the cosine. This module writes nothing.
+sqlite-vec keeps the vectors, but reads every one from the file for each query (10 ms for 10,000 of 384
+numbers); in memory they are compared in 0.3 ms. Of more than `EXACT_LIMIT` the signs of their numbers are
+compared first, and those that differ least in full: all scores are exact, and of the ten best one in a
+hundred may be missed. Vectors are normalised: their dot product is the cosine. This module writes nothing.
 
-Source: the speeds are of scripts/bench; sqlite-vec 0.1.9.
+Source: the speeds and the recall are of scripts/bench/speed; sqlite-vec 0.1.9.
 """
 
 from __future__ import annotations
 
 import json
-from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from itertools import islice
 from typing import Any, cast
 
 import apsw
@@ -20,29 +20,43 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tinymem.errors import CorruptError, EmbeddingError
-from tinymem.store.filters import EVERYTHING, Where
-from tinymem.store.resident import ResidentVectors, Rowids
+from tinymem.freed import give_back_freed
+from tinymem.store.chosen import Choice, Chosen
+from tinymem.store.filters import Where
+from tinymem.store.resident import FARTHEST, Positions, ResidentVectors, Rowids
 from tinymem.types import Vector
 
-RESIDENT_LIMIT = 200_000
-"""Up to how many vectors are held in memory: 300 MB of 384 numbers each."""
+RESIDENT_BYTES = 300_000_000
+"""How much memory vectors may take in full: 195,000 of 384 numbers each. Their signs always are there."""
+
+EXACT_LIMIT = 32_768
+"""Up to how many vectors are all compared in full, in 1.5 ms."""
+
+LIKELY, LIKELY_LEAST, LIKELY_SHARE = 2, 120, 1_500
+"""Beyond, for each that is wanted so many are compared in full, at least so many, and one more in so many."""
+
+IN_MEMORY = 4
+"""How many times as many where none has to be read from the file."""
+
+ROUGH, ROUGH_SHARE = (4, 16), 16
+"""What signs are weighed: one in so many that differ least, in these bounds for each that is compared."""
 
 NORM_TOLERANCE = 1e-3
 """How far from 1 the length of a vector may be; cosines are as exact as that."""
 
-_MAX_KNN = 4096  # sqlite-vec's limit for k
-_FEW = 20_000  # reading this many vectors one by one is faster than sqlite-vec's scan beyond RESIDENT_LIMIT
 _ROUNDING = 1e-5  # far more than float32 dot products of normalised rows are off
-_REMEMBERED_FILTERS = 16
 
-_STATE = """
-    SELECT (SELECT value FROM identity WHERE key = 'embedder'),
-           (SELECT value FROM identity WHERE key = 'generation'),
-           (SELECT max(seq) FROM changes)
+# sqlite-vec's own tables: some vectors to a row, which of them are in use, and whose they are.
+_CHUNKS = """
+    SELECT c.validity, c.rowids, v.vectors FROM memory_vec_chunks c
+    JOIN memory_vec_vector_chunks00 v ON v._rowid_ = c.chunk_id ORDER BY c.chunk_id
 """
-
-
-_CHANGED = "SELECT DISTINCT memory_rowid FROM changes WHERE seq > ? ORDER BY memory_rowid"
+_PLACES = """
+    SELECT rowid, chunk_id, chunk_offset FROM memory_vec_rowids
+    WHERE rowid IN (SELECT value FROM json_each(?)) ORDER BY chunk_id
+"""
+_VECTORS = "memory_vec_vector_chunks00"
+_LOADED_AT_ONCE = 4_096  # vectors decoded together: 6 MB of 384 numbers each
 
 
 def check_vector(vector: Vector, dimension: int | None) -> None:
@@ -83,18 +97,34 @@ def load_unembedded(connection: apsw.Connection) -> list[tuple[int, str, str]]:
 
 
 class VectorIndex:
-    """Finds the nearest vectors of one opened file; call it inside a read transaction.
+    """Finds the nearest vectors of one opened file, inside a read transaction; `Held` keeps it up to date.
 
-    `resident_limit` is how many vectors may be held in memory.
+    `resident_bytes` is how much memory vectors may take in full.
     """
 
-    def __init__(self, resident_limit: int = RESIDENT_LIMIT) -> None:
-        self._limit = resident_limit
-        self._space: tuple[str | None, str | None] = (None, None)
-        self._seq: int | None = None
+    def __init__(self, chosen: Chosen, resident_bytes: int = RESIDENT_BYTES) -> None:
+        self._chosen = chosen
+        self._resident_bytes = resident_bytes
         self._dimension: int | None = None
-        self._resident: ResidentVectors | None = None
-        self._filtered: OrderedDict[tuple[Any, ...], Rowids] = OrderedDict()
+        self._loaded: ResidentVectors | None = None
+
+    def forget(self, dimension: int | None) -> None:
+        """Forget every vector; `dimension` is how many numbers they have, None while the file has none."""
+        self._dimension, self._loaded = dimension, None
+
+    def renew(self, connection: apsw.Connection, rowids: Sequence[int]) -> None:
+        """Read again the vectors of what has changed; load anew, when asked, if that is most of them."""
+        resident = self._loaded
+        if resident is None or len(rowids) > max(resident.size, 64):
+            self._loaded = None
+            return
+        for rowid in rowids:
+            blob = connection.execute("SELECT embedding FROM memory_vec WHERE rowid = ?", (rowid,)).get
+            if blob is None:
+                resident.drop(rowid)
+            elif not resident.put(rowid, np.frombuffer(blob, dtype="<f4")):
+                self._loaded = None
+                return
 
     def nearest(
         self, connection: apsw.Connection, vector: Vector, where: Where, limit: int
@@ -103,17 +133,16 @@ class VectorIndex:
 
         Raises:
             EmbeddingError: The vector is not one of the file's space.
+            CorruptError: A vector of the file can not have been written.
         """
-        if not self._follow(connection, vector) or limit < 1:
+        if self._dimension is None or limit < 1:
             return []
-        if self._resident is not None:
-            return self._nearest_resident(connection, self._resident, vector, where, limit)
-        if where == EVERYTHING and limit < _MAX_KNN:
-            return self._nearest_in_file(connection, vector, where, limit)
-        rowids = self._rowids(connection, where)
-        if len(rowids) > _FEW and limit < _MAX_KNN:
-            return self._nearest_in_file(connection, vector, where, limit)
-        return _best(*_read_vectors(connection, rowids, len(vector)), vector, limit)
+        check_vector(vector, self._dimension)
+        resident = self._resident(connection)
+        likely = _likely(resident, self._chosen.rows(connection, where), vector, limit)
+        rows = self._rows(connection, likely)
+        highest = _highest(np.vecdot(rows, vector), limit)
+        return _best(resident.rowids[likely[highest]], rows[highest], vector, limit)
 
     def similarities(
         self, connection: apsw.Connection, vector: Vector, rowids: Sequence[int]
@@ -122,130 +151,124 @@ class VectorIndex:
 
         Raises:
             EmbeddingError: The vector is not one of the file's space.
+            CorruptError: A vector of the file can not have been written.
         """
-        if not self._follow(connection, vector):
+        if self._dimension is None:
             return {}
-        wanted = np.unique(np.asarray(rowids, dtype=np.int64))
-        if self._resident is None:
-            found, rows = _read_vectors(connection, wanted, len(vector))
-        else:
-            positions = self._resident.positions(wanted)
-            found, rows = self._resident.rowids[positions], self._resident.matrix[positions]
-        return dict(zip(found.tolist(), _cosines(rows, vector).tolist(), strict=True))
-
-    def _follow(self, connection: apsw.Connection, vector: Vector) -> bool:
-        """Catch up with the file and check a query; False if the file has no vectors."""
-        state = connection.execute(_STATE).fetchone()
-        embedder, generation, seq = cast("tuple[str | None, str | None, int | None]", state)
-        if (embedder, generation) != self._space:
-            self._dimension = None if embedder is None else int(json.loads(embedder)["dimension"])
-            self._load(connection)
-            self._space = (embedder, generation)
-        elif seq != self._seq:
-            self._catch_up(connection)
-        if seq != self._seq:
-            self._filtered.clear()
-        self._seq = seq
-        if self._dimension is None:
-            return False
         check_vector(vector, self._dimension)
-        return True
+        resident = self._resident(connection)
+        positions = resident.positions(np.array(sorted(set(rowids)), dtype=np.int64))
+        cosines = _cosines(self._rows(connection, positions), vector)
+        return dict(zip(resident.rowids[positions].tolist(), cosines.tolist(), strict=True))
 
-    def _load(self, connection: apsw.Connection) -> None:
-        self._resident = None
-        self._filtered.clear()
-        if self._dimension is None:
-            return
-        count = connection.execute("SELECT count(*) FROM memory_vec").get
-        if count <= self._limit:
-            resident = ResidentVectors(self._dimension, count)
-            resident.load(connection.execute("SELECT rowid, embedding FROM memory_vec"))
-            _refuse_damaged(resident)
-            self._resident = resident
+    def _resident(self, connection: apsw.Connection) -> ResidentVectors:
+        """Return the vectors, read when they are first needed."""
+        if self._loaded is None:
+            assert self._dimension is not None, "there are vectors"
+            count = int(connection.execute("SELECT count(*) FROM memory_vec_rowids").get)
+            limit = self._resident_bytes // (4 * self._dimension)
+            resident = ResidentVectors(self._dimension, count, limit)
+            resident.load(_read_blocks(connection, self._dimension))
+            self._loaded = resident
+            give_back_freed()
+        return self._loaded
 
-    def _catch_up(self, connection: apsw.Connection) -> None:
-        """Read again the vectors of what has changed; load anew if that is most of them."""
-        if self._resident is None:
-            return
-        changed = [int(rowid) for (rowid,) in connection.execute(_CHANGED, (self._seq or 0,))]
-        if self._resident.size + len(changed) > self._limit or len(changed) > self._resident.size:
-            return self._load(connection)
-        for rowid in changed:
-            blob = _read_vector(connection, rowid)
-            if blob is None:
-                self._resident.drop(rowid)
-            elif not self._resident.put(rowid, np.frombuffer(blob, dtype="<f4")):
-                return self._load(connection)
+    def _rows(self, connection: apsw.Connection, positions: Positions) -> Vector:
+        return self._resident(connection).vectors(positions, lambda rowids: self._read(connection, rowids))
 
-    def _rowids(self, connection: apsw.Connection, where: Where) -> Rowids:
-        """Return which memories meet a condition, remembered until the file changes."""
-        key = (where.sql, where.params, tuple(map(type, where.params)))  # 1, 1.0 and True are equal keys
-        rowids = self._filtered.get(key)
-        if rowids is None:
-            # One text instead of a row each: 1 ms for 10,000 rows instead of 3.
-            text = connection.execute(
-                f"SELECT group_concat(m.rowid) FROM memory m WHERE {where.sql}", where.params
-            ).get
-            rowids = np.sort(np.fromstring(text, np.int64, sep=",") if text else np.empty(0, np.int64))
-            self._filtered[key] = rowids
-            if len(self._filtered) > _REMEMBERED_FILTERS:
-                self._filtered.popitem(last=False)
-        self._filtered.move_to_end(key)
-        return rowids
-
-    def _nearest_resident(
-        self,
-        connection: apsw.Connection,
-        resident: ResidentVectors,
-        vector: Vector,
-        where: Where,
-        limit: int,
-    ) -> list[tuple[int, float]]:
-        if where == EVERYTHING:
-            positions = resident.all_positions()
-        else:
-            positions = resident.positions(self._rowids(connection, where))
-        if 2 * len(positions) < resident.size:
-            scores = _products(resident.matrix[positions], vector)
-        else:  # copying most rows would take longer than multiplying all of them
-            scores = _products(resident.matrix, vector)[positions]
-        positions = positions[_candidates(scores, limit)]
-        return _best(resident.rowids[positions], resident.matrix[positions], vector, limit)
-
-    def _nearest_in_file(
-        self, connection: apsw.Connection, vector: Vector, where: Where, limit: int
-    ) -> list[tuple[int, float]]:
-        sql = "SELECT rowid FROM memory_vec WHERE embedding MATCH ? AND k = ?"
-        if where != EVERYTHING:
-            sql += f" AND rowid IN (SELECT m.rowid FROM memory m WHERE {where.sql})"
-        k = min(limit + 16, _MAX_KNN)  # some more than asked, because sqlite-vec orders ties as it likes
-        found = connection.execute(sql, (vector.tobytes(), k, *(where.params if where != EVERYTHING else ())))
-        rowids = np.sort(np.array([rowid for (rowid,) in found], dtype=np.int64))
-        return _best(*_read_vectors(connection, rowids, len(vector)), vector, limit)
+    def _read(self, connection: apsw.Connection, rowids: Rowids) -> Vector:
+        """Read vectors from sqlite-vec's tables, in the order of the rowids."""
+        assert self._dimension is not None, "there are rows"
+        size = 4 * self._dimension
+        order = {rowid: place for place, rowid in enumerate(rowids.tolist())}
+        rows: Vector = np.empty((len(rowids), self._dimension), dtype="<f4")
+        listed = connection.execute(_PLACES, (json.dumps(list(order)),)).fetchall()
+        places = cast("list[tuple[int, int, int]]", listed)
+        if places:
+            with connection.blob_open("main", _VECTORS, "vectors", places[0][1], False) as opened:
+                for rowid, chunk, offset in places:
+                    opened.reopen(chunk)
+                    opened.seek(offset * size)
+                    opened.read_into(rows[order.pop(rowid)])
+        if order:
+            raise CorruptError(f"the vector of row {min(order)} is no longer there: repair() makes it anew")
+        return rows
 
 
-def _refuse_damaged(resident: ResidentVectors) -> None:
+def _likely(resident: ResidentVectors, choice: Choice, vector: Vector, limit: int) -> Positions:
+    """Return the positions of the vectors that have to be compared exactly, ascending."""
+    few = not choice.everything and 2 * choice.count < resident.size
+    positions = resident.positions(choice.rowids) if few else None
+    count = resident.size if positions is None else len(positions)
+    wanted = max(LIKELY * limit, LIKELY_LEAST) + count // LIKELY_SHARE
+    if resident.matrix is not None and count <= EXACT_LIMIT:
+        scores = np.vecdot(resident.matrix if positions is None else resident.matrix[positions], vector)
+        if positions is None:
+            scores[~_among(resident, choice)] = -np.inf
+        found = _highest(scores, limit)
+    elif positions is not None and count <= wanted:
+        return positions
+    else:
+        distances = resident.distances(vector, positions)
+        if positions is None:
+            distances[~_among(resident, choice)] = FARTHEST
+        rough = _lowest(distances, int(np.clip(count // ROUGH_SHARE, ROUGH[0] * wanted, ROUGH[1] * wanted)))
+        weighed = resident.estimates(vector, rough if positions is None else positions[rough])
+        found = rough[_highest(weighed, wanted if resident.matrix is None else IN_MEMORY * wanted)]
+    return found if positions is None else positions[found]
+
+
+def _among(resident: ResidentVectors, choice: Choice) -> NDArray[np.bool_]:
+    """Tell of every position whether it is alive and chosen."""
+    return resident.alive & choice.has(resident.rowids)
+
+
+def _read_blocks(connection: apsw.Connection, dimension: int) -> Iterator[tuple[Rowids, Vector]]:
+    """Yield (rowids, vectors) of the whole file, as sqlite-vec has laid them down.
+
+    Raises:
+        CorruptError: A vector can not have been written.
+    """
+    places = int(connection.execute("SELECT size FROM memory_vec_chunks LIMIT 1").get or 1)
+    cursor = connection.execute(_CHUNKS)
+    while chunks := list(islice(cursor, max(1, _LOADED_AT_ONCE // places))):
+        validity, rowids, vectors = (b"".join(column) for column in zip(*chunks, strict=True))
+        used = np.unpackbits(np.frombuffer(validity, dtype=np.uint8), bitorder="little").astype(np.bool_)
+        numbered = np.frombuffer(rowids, dtype="<i8")[used]
+        rows = np.frombuffer(vectors, dtype="<f4").reshape(-1, dimension)[used]
+        _refuse_damaged(numbered, rows)
+        yield numbered, rows
+
+
+def _refuse_damaged(rowids: Rowids, rows: Vector) -> None:
     """Refuse vectors that can not have been written, before anything is compared with them."""
     with np.errstate(all="ignore"):  # damaged numbers may be as large as they like
-        lengths = np.sqrt(np.einsum("ij,ij->i", resident.matrix, resident.matrix))
+        lengths = np.sqrt(np.vecdot(rows, rows))
     wrong = np.flatnonzero(~(np.abs(lengths - 1) <= 2 * NORM_TOLERANCE))
     if len(wrong):
-        row = resident.rowids[wrong[0]]
+        row = rowids[wrong[0]]
         raise CorruptError(f"the vector of row {row} is not what was stored: repair() makes it anew")
 
 
-def _products(rows: Vector, vector: Vector) -> NDArray[np.float32]:
-    """Multiply without BLAS, whose threads wait for each other: 16 ms instead of 0.6 on a busy machine."""
-    products: NDArray[np.float32] = np.einsum("ij,j->i", rows, vector)
-    return products
-
-
-def _candidates(scores: NDArray[np.float32], limit: int) -> NDArray[np.int64]:
+def _highest(scores: NDArray[np.float32], limit: int) -> Positions:
     """Return where the best `limit` scores stand, and all that rounding could have kept from them."""
-    if limit >= len(scores):
-        return np.arange(len(scores))
-    cut = np.partition(scores, -limit)[-limit]
-    return np.flatnonzero(scores >= cut - _ROUNDING)
+    cut = -np.inf if limit >= len(scores) else np.partition(scores, -limit)[-limit]
+    return np.flatnonzero((scores >= cut - _ROUNDING) & (scores > -np.inf))
+
+
+def _lowest(distances: NDArray[np.uint16], wanted: int) -> Positions:
+    """Return where the least distances stand, of equal ones the first; those that are FARTHEST never."""
+    tally = np.bincount(distances, minlength=FARTHEST + 1)[:FARTHEST]
+    upto = tally.cumsum()
+    cut = int(np.searchsorted(upto, wanted))
+    if cut >= len(upto):
+        return np.flatnonzero(distances < FARTHEST)
+    nearer = np.flatnonzero(distances <= cut)
+    surplus = int(upto[cut]) - wanted
+    if surplus:
+        last = np.flatnonzero(distances[nearer] == cut)[-surplus:]
+        nearer = np.delete(nearer, last)
+    return nearer
 
 
 def _best(rowids: Rowids, rows: Vector, vector: Vector, limit: int) -> list[tuple[int, float]]:
@@ -258,16 +281,3 @@ def _cosines(rows: Vector, vector: Vector) -> NDArray[np.float64]:
     """Return the cosine of each row, the same bits for the same row wherever it stands."""
     sums: NDArray[np.float64] = (rows.astype(np.float64) * vector.astype(np.float64)).sum(axis=1)
     return sums.clip(-1.0, 1.0)
-
-
-def _read_vector(connection: apsw.Connection, rowid: int) -> bytes | None:
-    blob = connection.execute("SELECT embedding FROM memory_vec WHERE rowid = ?", (rowid,)).get
-    return None if blob is None else bytes(blob)
-
-
-def _read_vectors(connection: apsw.Connection, rowids: Rowids, dimension: int) -> tuple[Rowids, Vector]:
-    """Return the rowids that have a vector, and their vectors: float32 (n, dimension)."""
-    resident = ResidentVectors(dimension, len(rowids))
-    blobs = ((rowid, _read_vector(connection, rowid)) for rowid in rowids.tolist())
-    resident.load((rowid, blob) for rowid, blob in blobs if blob is not None)
-    return resident.rowids, resident.matrix
