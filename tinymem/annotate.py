@@ -136,6 +136,8 @@ def dated(change: Change, said_at: datetime) -> Change:
 
     after = record_of(change)
     event = event_of(after.text, said_at.date())
+    if event == after.event and not after.relations:
+        return change
     return replace(change, after=replace(after, event=event, relations=()))
 
 

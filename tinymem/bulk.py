@@ -83,8 +83,10 @@ def _item(value: Mapping[str, Any], scope: Scope, metadata: Metadata) -> Item:
     texts = [value[key] for key in TEXT_KEYS if value.get(key) is not None]
     if len(texts) != 1:
         raise ValidationError(f"give its text under one of {', '.join(TEXT_KEYS)}")
-    own = arguments.parse_scope(*(value.get(name) for name in (*arguments.ID_NAMES, "session_id")))
-    merged = replace(scope, **own.ids())
+    own = [value.get(name) for name in (*arguments.ID_NAMES, "session_id")]
+    merged = (
+        replace(scope, **arguments.parse_scope(*own).ids()) if any(one is not None for one in own) else scope
+    )
     if not merged.ids():
         raise ValidationError("whose memory is it? give user_id, agent_id, run_id or app_id")
     role = value.get("role", "user")
@@ -106,6 +108,8 @@ def _item(value: Mapping[str, Any], scope: Scope, metadata: Metadata) -> Item:
 
 
 def _redacted(item: Item, redaction: Redaction) -> Item:
+    if redaction.rule is None:
+        return item
     return replace(
         item,
         text=redaction.text(item.text, "its text"),

@@ -43,6 +43,10 @@ RECORD_SQL = (
 """Selects rows for `parse_row`; a WHERE about `m` may follow."""
 
 
+_compact = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
+_sorted = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), sort_keys=True).encode
+
+
 def row_values(record: Record) -> tuple[Any, ...]:
     """Return the values of `COLUMNS` for a Record.
 
@@ -112,7 +116,7 @@ def render_record(record: Record, *, canonical: bool = False, values: tuple[Any,
     fields = said(dict(zip(COLUMNS, values or row_values(record), strict=True)))
     fields["metadata"] = record.metadata
     fields["categories"] = list(dict.fromkeys(record.categories))
-    text = json.dumps(fields, ensure_ascii=False, sort_keys=canonical, separators=(",", ":"))
+    text = (_sorted if canonical else _compact)(fields)
     return require_unicode(text)
 
 
@@ -141,7 +145,7 @@ def parse_values(text: str) -> tuple[list[Any], list[str]]:
     """
     with readable("a past memory"):
         fields = {**_UNSET, **json.loads(text)}
-        fields["metadata"] = json.dumps(fields["metadata"], ensure_ascii=False, separators=(",", ":"))
+        fields["metadata"] = _compact(fields["metadata"])
         return [fields[name] for name in COLUMNS], fields["categories"]
 
 
@@ -198,7 +202,7 @@ def render_relations(relations: Sequence[Triple]) -> str:
         ValidationError: A name is not Unicode.
     """
     listed = [[each.source, each.relationship, each.target] for each in relations]
-    return require_unicode(json.dumps(listed, ensure_ascii=False, separators=(",", ":")))
+    return require_unicode(_compact(listed))
 
 
 def parse_time(text: str) -> datetime:
@@ -211,7 +215,7 @@ def parse_time(text: str) -> datetime:
 
 def render_spans(spans: Sequence[Span]) -> str:
     """Render evidence as a JSON list of [message, start, end]."""
-    return json.dumps([[span.message, span.start, span.end] for span in spans], separators=(",", ":"))
+    return _compact([[span.message, span.start, span.end] for span in spans])
 
 
 def parse_spans(text: str) -> tuple[Span, ...]:

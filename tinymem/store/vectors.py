@@ -11,6 +11,7 @@ Source: the speeds and the recall are of scripts/bench/speed; sqlite-vec 0.1.9.
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Iterator, Sequence
 from itertools import islice
 from typing import Any, cast
@@ -70,7 +71,7 @@ def check_vector(vector: Vector, dimension: int | None) -> None:
         raise EmbeddingError(f"a vector is {dtype} of shape {shape}; the embedder has to give float32 rows")
     if dimension is not None and len(vector) != dimension:
         raise EmbeddingError(f"a vector has {len(vector)} numbers, not {dimension}; check the embedder")
-    length = length_of(vector)
+    length = math.sqrt(float(np.vdot(vector, vector)))
     if not abs(length - 1) <= NORM_TOLERANCE:  # this way round NaN is refused as well
         raise EmbeddingError(f"a vector has length {length:.4g}; the embedder has to normalise its rows")
 

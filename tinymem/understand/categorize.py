@@ -97,7 +97,8 @@ class Categorizer:
 
 def named(categories: Sequence[Category], scores: Scores) -> tuple[str, ...]:
     """Return the names of the categories with a score of 1 or more, the highest first."""
-    return tuple(categories[place].name for place in np.argsort(-scores, kind="stable") if scores[place] >= 1)
+    found = np.flatnonzero(scores >= 1)
+    return tuple(categories[place].name for place in found[np.argsort(-scores[found], kind="stable")])
 
 
 class Topics:

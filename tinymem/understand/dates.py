@@ -156,8 +156,9 @@ def _read_at(text: str, start: int, said: date) -> tuple[EventDate | None, int] 
     if lead:
         places.insert(0, (lead.end(), replace(bare, lead=lead["lead"].lower(), the=bool(lead["the"]))))
     for begin, place in places:
-        reading = _range(text, begin, place) or _phrase(text, begin, place)
-        if reading:
+        first = _phrase(text, begin, place)
+        if first:
+            reading = _range(text, begin, place, first) or first
             event, end = reading
             none_meant = CALLED.search(place.before) or _is_habit(text, begin, reading, place)
             return (None if none_meant else event), end
@@ -176,15 +177,13 @@ def _is_habit(text: str, begin: int, reading: Reading, place: Place) -> bool:
     return EACH_TIME.match(text, end) is not None
 
 
-def _range(text: str, start: int, place: Place) -> Reading | None:
+def _range(text: str, start: int, place: Place, begun: Reading) -> Reading | None:
     """Read two joined phrases of one kind: "Monday to Thursday", "28 April - 3 May", "2015 to 2019"."""
-    first = _phrase(text, start, place)
-    if not first:
-        return None
+    first: Reading | None = begun
     led = replace(place, lead="from")
-    joint = (place.lead == "between" and JOINED_BY_AND.match(text, first[1])) or JOINED.match(text, first[1])
+    joint = (place.lead == "between" and JOINED_BY_AND.match(text, begun[1])) or JOINED.match(text, begun[1])
     last = _phrase(text, joint.end(), led) if joint else None
-    alike = last and (place.lead == "from" or first[0].precision == last[0].precision)
+    alike = last and (place.lead == "from" or begun[0].precision == last[0].precision)
     if not joint or not last or not alike:
         return None
     is_open, is_last_open = (
@@ -197,7 +196,7 @@ def _range(text: str, start: int, place: Place) -> Reading | None:
     if is_open and not (weekly and is_last_open and not place.back):
         first = _phrase(text, start, replace(led, said=last[0].start, turned=True))
     elif is_last_open:
-        last = _phrase(text, joint.end(), replace(led, said=first[0].start, turned=False))
+        last = _phrase(text, joint.end(), replace(led, said=begun[0].start, turned=False))
     if not first or not last or first[0].start > last[0].end:
         return None
     return EventDate(first[0].start, last[0].end, "period"), last[1]
