@@ -23,6 +23,7 @@ Numbers = NDArray[Any]
 
 END, NEXT = 0, 1
 BEAM, STEPS, ROWS = 3, 44, 48
+PAST = "past"  # what a state calls what was written
 STAMMERING = 0.05  # what a repeated word is still worth
 LONG_WORD = 4
 SENTENCE_ENDS = frozenset(".!?…:")
@@ -50,7 +51,10 @@ class WritingModel(Protocol):
         ...
 
     def begin(self, reads: Sequence[Any]) -> dict[str, Numbers]:
-        """Return the state before the first word, by name, rows first; `keys` is (rows, words, width)."""
+        """Return the state before the first word, by name, rows first; `keys` is (rows, words, width).
+
+        `past` is what was written so far; everything else is of the passage.
+        """
         ...
 
     def step(self, fed: NDArray[np.int64], state: dict[str, Numbers]) -> tuple[Numbers, dict[str, Numbers]]:
@@ -121,7 +125,9 @@ class Vocabulary:
 
     def way(self, said: Numbers, kind: int) -> int:
         """Return the likeliest way of saying a surface."""
-        ways = np.flatnonzero(self.kinds == kind)
+        ways = self.size + np.flatnonzero(self.kinds[self.size :] == kind)
+        if kind < self.size:  # a house word is its own surface
+            ways = np.append(kind, ways)
         return int(ways[np.argmax(said[ways])])
 
     def surface(self, way: int) -> str:
@@ -176,12 +182,17 @@ class Writer:
         state = self.model.begin(reads)
         vocabularies = self._vocabularies(sources, state["keys"].shape[1])
         lines = [[Line(row=row)] for row in range(len(passages))]
+        told = np.arange(len(passages))  # whose passage each row of the state is about
         for _ in range(STEPS):
             alive = [line for group in lines for line in group if not line.ended]
             if not alive:
                 break
             rows = np.array([line.row for line in alive])
-            state = {name: values[rows] for name, values in state.items()}
+            same = np.array_equal(told[rows], told)  # then only what was written can differ
+            state = {
+                name: values if same and name != PAST else values[rows] for name, values in state.items()
+            }
+            told = told[rows]
             said, state = self.model.step(np.array([line.fed for line in alive], dtype=np.int64), state)
             for row, line in enumerate(alive):
                 line.row = row
@@ -203,8 +214,10 @@ class Writer:
             if line.ended:
                 continue
             summed = vocabulary.summed(said[line.row])
-            for kind in np.argpartition(summed, -self.beam)[-self.beam :]:
-                longer.append(grown(line, int(kind), float(summed[kind]), said[line.row], vocabulary))
+            for _ in range(self.beam):
+                kind = int(np.argmax(summed))
+                longer.append(grown(line, kind, float(summed[kind]), said[line.row], vocabulary))
+                summed[kind] = -1.0
         return sorted(longer, key=Line.value, reverse=True)[: self.beam]
 
 
