@@ -120,6 +120,9 @@ def _redacted(item: Item, redaction: Redaction) -> Item:
     )
 
 
+_key = json.JSONEncoder(sort_keys=True).encode
+
+
 def numbered(items: Iterable[Item]) -> Iterator[Item]:
     """Yield items with an id each; equal ones get different ids, the same in every run."""
     seen: Counter[str] = Counter()
@@ -128,6 +131,6 @@ def numbered(items: Iterable[Item]) -> Iterator[Item]:
             yield item
             continue
         said = None if item.created_at is None else render_time(item.created_at)
-        key = json.dumps([item.text, item.scope.ids(), said, item.role, item.name], sort_keys=True)
+        key = _key([item.text, item.scope.ids(), said, item.role, item.name])
         seen[key] += 1
         yield replace(item, id=str(uuid.uuid5(NAMESPACE, f"{key}#{seen[key]}")))
