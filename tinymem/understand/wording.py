@@ -23,6 +23,7 @@ FORMS = ("as said", "third person", "bare", "possessive")
 CLOSING = frozenset(",.;:!?)]}%…”")
 OPENING = frozenset("([{“")
 EMPHATIC = re.compile(r"Did (?P<verb>[a-z]+)\b")
+UNFINISHED = re.compile(r"\b(?:eats|has|wants|needs|likes|an?|the|my|of|very|and|or|because)$")
 TWO_VERBS = re.compile(
     r"(?:Has|Takes|Gets|Is|Wants|Makes|Uses|Was|Likes|Had) (?:[\w-]+ ){0,2}(?:is|are|was|were)\b(?! not)"
 )
@@ -92,9 +93,11 @@ def mended(text: str) -> str:
 
 
 def is_broken(text: str) -> bool:
-    """Return whether a fact begins with two verbs in a row of which only one can be meant.
+    """Return whether a fact begins with two verbs of which only one can be meant, or ends before its end.
 
     >>> is_broken("Takes home is about 3,100 a month"), is_broken("Has a dog that is ill")
     (True, False)
+    >>> is_broken("Husband Tomas eats"), is_broken("Is not a doctor but cousin is")
+    (True, False)
     """
-    return TWO_VERBS.match(text) is not None
+    return TWO_VERBS.match(text) is not None or UNFINISHED.search(text) is not None
