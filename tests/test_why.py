@@ -277,3 +277,14 @@ def test_of_a_message_with_something_unwanted_no_words_are_kept_and_why_says_so(
     (change,) = memory.why(lisbon)["changes"]
     assert change["source"] == "not kept"
     assert [(each["text"], each["start"]) for each in change["evidence"]] == [(None, said.index("I live"))]
+
+
+def test_a_short_message_of_an_erased_call_takes_no_others_along(memory: Memory) -> None:
+    (tea,) = ids_of(
+        memory.add(
+            [{"role": "assistant", "content": "ok"}, {"role": "user", "content": "Likes tea"}], user_id="ana"
+        )
+    )
+    (book,) = ids_of(memory.add("Wrote a book", user_id="ana"))
+    memory.erase(tea)
+    assert [each["content"] for each in memory.why(book)["changes"][0]["messages"]] == ["Wrote a book"]

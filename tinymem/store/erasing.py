@@ -65,10 +65,11 @@ _FORGET_MESSAGES = f"""
     RETURNING commit_seq
 """
 _FORGET_REPEATED = """
-    DELETE FROM messages WHERE EXISTS (
-        SELECT 1 FROM json_each(?1) AS told WHERE instr(messages.content, told.value)
+    DELETE FROM messages WHERE (
+        content IN (SELECT value FROM json_each(?1))
+        OR EXISTS (SELECT 1 FROM json_each(?2) AS cited WHERE instr(messages.content, cited.value))
     ) AND commit_seq IN (
-        SELECT k.seq FROM commits k, json_each(k.scope) AS id, json_each(?2) AS owner
+        SELECT k.seq FROM commits k, json_each(k.scope) AS id, json_each(?3) AS owner
         WHERE id.key = owner.value ->> 0 AND id.value = owner.value ->> 1
     ) RETURNING commit_seq
 """
@@ -202,10 +203,10 @@ def _forget(connection: apsw.Connection, ids: Sequence[str], whose: Scope | None
 def _forget_messages(connection: apsw.Connection, erased: tuple[str]) -> list[Any]:
     """Delete the source messages of memories, and where their owners told the same again."""
     told = [content for (content,) in connection.execute(_SOURCES, erased)]
-    told += [words for (words,) in connection.execute(_CITED, erased) if len(words) >= SHORTEST_CITED]
+    cited = [words for (words,) in connection.execute(_CITED, erased) if len(words) >= SHORTEST_CITED]
     owners: list[Any] = connection.execute(_OWNERS, erased).fetchall()
     lost = list(connection.execute(_FORGET_MESSAGES, erased))
-    return [*lost, *connection.execute(_FORGET_REPEATED, (json.dumps(told), json.dumps(owners)))]
+    return [*lost, *connection.execute(_FORGET_REPEATED, tuple(map(json.dumps, (told, cited, owners))))]
 
 
 def _forget_told(connection: apsw.Connection, whose: Scope | None) -> list[Any]:
