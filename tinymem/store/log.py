@@ -14,7 +14,8 @@ from typing import Any, Literal, cast
 import apsw
 
 from tinymem.store.opening import OpenFile
-from tinymem.store.rows import REPEATED, parse_spans, parse_time, readable
+from tinymem.store.rows import parse_spans, parse_time, readable
+from tinymem.store.selection import engine_of
 from tinymem.types import Event, Message, Role, Scope, Span
 
 _COMMITS = """
@@ -94,7 +95,13 @@ class Log(OpenFile):
             rows = connection.execute(_COMMITS, (-1 if limit is None else limit, offset))
             return [
                 LoggedCommit(
-                    *(commit_id, call, parse_time(at), Scope(**json.loads(scope)), _engine(engine)),
+                    *(
+                        commit_id,
+                        call,
+                        parse_time(at),
+                        Scope(**json.loads(scope)),
+                        engine_of(json.loads(engine), ()),
+                    ),
                     messages=messages,
                     changes=tuple(LoggedChange(*row) for row in connection.execute(_CHANGES, (seq,))),
                 )
@@ -112,7 +119,7 @@ class Log(OpenFile):
             rows = connection.execute(_ORIGINS, (memory_id,))
             return [
                 Origin(
-                    *(commit_id, call, parse_time(at), _engine(engine)),
+                    *(commit_id, call, parse_time(at), engine_of(json.loads(engine), ())),
                     change=LoggedChange(*change),
                     evidence=parse_spans(evidence),
                     messages=_load_messages(connection, seq),
@@ -125,11 +132,6 @@ class Log(OpenFile):
 def load_erased(connection: apsw.Connection, lost: Literal["changes_of", "messages_of"]) -> set[str]:
     """Return the commits of which Changes, or messages, were erased, by what the receipts say."""
     return {str(commit_id) for (commit_id,) in connection.execute(_ERASED, (f"$.{lost}",))}
-
-
-def _engine(text: str) -> dict[str, Any]:
-    """Return what decided about a commit, without what else is kept beside that."""
-    return {key: value for key, value in json.loads(text).items() if key != REPEATED}
 
 
 def _load_messages(connection: apsw.Connection, seq: int) -> dict[int, Message]:
