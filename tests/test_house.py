@@ -53,7 +53,7 @@ OF_MEMORY = {
         "reading",
         "redact",
     ),
-    *("remember", "render", "revise", "timeline", "understanding"),
+    *("meanwhile", "remember", "render", "revise", "timeline", "understanding"),
 }
 
 HEAVY = {"onnxruntime", "llama_cpp", "tokenizers", "torch", "huggingface_hub", "requests", "urllib3"}

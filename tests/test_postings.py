@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from tests.store_parts import add, commit, opened, record
 from tinymem.errors import CorruptError
-from tinymem.store import known, matches, phrases
+from tinymem.store import known, matches
 from tinymem.store.filters import EVERYTHING, Where
 from tinymem.store.held import Held
 from tinymem.store.keywords import match_query
@@ -90,13 +90,11 @@ def store() -> Iterator[Store]:
 
 
 @settings(max_examples=60, deadline=None)
-@given(steps=steps, asked=st.lists(queries, min_size=1, max_size=4), at_first=st.sampled_from([2, 2_048]))
-def test_scores_are_those_of_fts5_to_the_last_bit(steps: list[Any], asked: list[str], at_first: int) -> None:
+@given(steps=steps, asked=st.lists(queries, min_size=1, max_size=4))
+def test_scores_are_those_of_fts5_to_the_last_bit(steps: list[Any], asked: list[str]) -> None:
     """... of what has followed the file since the first write, and of what is read anew."""
     with opened() as store, pytest.MonkeyPatch.context() as patch:
         patch.setattr(matches, "near_words", lambda connection, words: [])
-        patch.setattr(phrases, "_AT_FIRST", at_first)
-        patch.setattr(phrases, "_FEW", phrases._FEW.replace("2048", str(at_first)))
         play = Steps(store)
         for position, step in enumerate(steps):
             play.take(*step)
@@ -107,7 +105,7 @@ def test_scores_are_those_of_fts5_to_the_last_bit(steps: list[Any], asked: list[
                 expected = by_fts5(store, query, where)
                 assert store.keyword_matches(query, where, 100) == expected
                 assert store.keyword_matches(query, where, 2) == expected[:2]
-                assert store.keyword_scores(query, range(20)) == dict(by_fts5(store, query))
+                assert store.keyword_scores(query, EVERYTHING, range(20)) == dict(by_fts5(store, query))
                 with store._open() as connection, transaction(connection, "DEFERRED"):
                     anew = Held()
                     anew.follow(connection)
@@ -117,9 +115,11 @@ def test_scores_are_those_of_fts5_to_the_last_bit(steps: list[Any], asked: list[
 
 def test_scores_are_asked_of_rows_that_have_none(store: Store) -> None:
     add(store, record("m0", "green tea"), record("m1", "black coffee"), record("m2", "rain"))
-    assert store.keyword_scores("tea", [1, 2, 3, 77]) == dict(store.keyword_matches("tea", EVERYTHING, 9))
-    assert store.keyword_scores("tea", []) == {}
-    assert store.keyword_scores("...", [1]) == {}
+    assert store.keyword_scores("tea", EVERYTHING, [1, 2, 3, 77]) == dict(
+        store.keyword_matches("tea", EVERYTHING, 9)
+    )
+    assert store.keyword_scores("tea", EVERYTHING, []) == {}
+    assert store.keyword_scores("...", EVERYTHING, [1]) == {}
 
 
 def test_what_another_process_writes_counts_at_once(tmp_path: Any) -> None:
@@ -160,8 +160,6 @@ def test_the_same_words_are_too_common_whatever_is_remembered(
     with opened() as store, pytest.MonkeyPatch.context() as patch:
         patch.setattr(matches, "near_words", lambda connection, words: [])
         patch.setattr(matches, "MAX_POSTINGS", most)
-        patch.setattr(phrases, "_FEW", phrases._FEW.replace("2048", "1"))
-        patch.setattr(phrases, "_AT_FIRST", 1)
         play = Steps(store)
         for step, query in zip(steps, cycle(asked)):
             play.take(*step)

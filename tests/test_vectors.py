@@ -322,10 +322,11 @@ def test_what_is_not_held_is_read_and_then_held(limit: int) -> None:
     assert asked == []
     above = rows > rows[80:90].mean(axis=0)
     differing = above != above[7]
-    assert resident.distances(rows[7], None).tolist() == differing.sum(axis=1).tolist()
-    assert resident.distances(rows[7], everywhere[::-3]).tolist() == differing[::-3].sum(axis=1).tolist()
+    assert resident.distances(rows[7], resident.signs(None)).tolist() == differing.sum(axis=1).tolist()
+    backwards = resident.signs(everywhere[::-3])
+    assert resident.distances(rows[7], backwards).tolist() == differing[::-3].sum(axis=1).tolist()
     weighed = np.where(above, 1.0, -1.0) @ rows[7]
-    assert np.allclose(resident.estimates(rows[7], everywhere[::-3]), weighed[::-3], atol=1e-5)
+    assert np.allclose(resident.estimates(rows[7], backwards), weighed[::-3], atol=1e-5)
 
 
 def test_resident_rows_load_in_any_order() -> None:

@@ -131,7 +131,7 @@ class Reading(Understanding):
             if event is not None:
                 days, text = asking.beside(*event, today), asking.rest
         time = Time(*(days or (None, None)), asking.when) if days or asking.when else None
-        return Asked(query, self._query_vector(without_names(text, named)), speaker, time)
+        return Asked(query, self._begin_query_vector(without_names(text, named)), speaker, time)
 
     def get(self, memory_id: str, *, as_of: datetime | date | str | float | None = None) -> MemoryItem | None:
         """Return one memory, expired or archived or not, or None when the id is unknown or deleted.

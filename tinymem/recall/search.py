@@ -8,6 +8,7 @@ are also judged by what was said around them; a memory that stands alone is judg
 from __future__ import annotations
 
 from collections.abc import Mapping
+from concurrent.futures import Future
 from dataclasses import dataclass
 
 from tinymem.errors import CorruptError
@@ -26,12 +27,19 @@ TIMELY_LEAST = 30  # candidates from the time that the query names, from each si
 
 @dataclass(frozen=True)
 class Asked:
-    """A query: its words, the embedding of what it asks but for names, and whom and what time it names."""
+    """A query: its words, the embedding of what it asks but for names, and whom and what time it names.
+
+    The words are looked for while the embedding is still being computed.
+    """
 
     words: str
-    vector: Vector | None = None
+    vector: Vector | Future[Vector] | None = None
     speaker: str | None = None
     time: Time | None = None
+
+    def embedding(self) -> Vector | None:
+        """Return the embedding, waiting for it where that is needed; None where meaning can not be asked."""
+        return self.vector.result() if isinstance(self.vector, Future) else self.vector
 
 
 def search(
@@ -64,7 +72,8 @@ def candidates(store: Store, asked: Asked, where: Where, limit: int) -> list[Sco
     """
     pool = max(POOL_FACTOR * limit, POOL_LEAST)
     bm25s = dict(store.keyword_matches(asked.words, where, pool))
-    cosines = {} if asked.vector is None else dict(store.nearest(asked.vector, where, pool))
+    vector = asked.embedding()
+    cosines = {} if vector is None else dict(store.nearest(vector, where, pool))
     exhausted = len(bm25s) < pool  # then no other memory shares a word with the query
     timely = of_that_time(store, asked, where, limit)
     around = store.around([*bm25s, *cosines, *timely])
@@ -72,11 +81,11 @@ def candidates(store: Store, asked: Asked, where: Where, limit: int) -> list[Sco
     if len(rows) > len(around):
         around |= store.around([row for row in rows if row not in around]) if around else {}
     measured = rows.union(*map(members, around.values()))
-    if asked.vector is not None:
-        cosines |= store.similarities(asked.vector, [row for row in measured if row not in cosines])
+    if vector is not None:
+        cosines |= store.similarities(vector, [row for row in measured if row not in cosines])
     unread = [row for row in rows if row not in bm25s]
     if unread and not exhausted:
-        bm25s |= store.keyword_scores(asked.words, unread)
+        bm25s |= store.keyword_scores(asked.words, where, unread)
     spoken = set() if asked.speaker is None else store.said_by(asked.speaker, list(rows))
     days = store.days_of(list(rows)) if asked.time else {}
     return ranked(
@@ -99,7 +108,8 @@ def of_that_time(store: Store, asked: Asked, where: Where, limit: int) -> set[in
     if asked.time is None or not asked.time.is_limited:
         return set()
     then, most = where & within_where(asked.time.first, asked.time.last), max(limit, TIMELY_LEAST)
-    by_meaning = [] if asked.vector is None else store.nearest(asked.vector, then, most)
+    vector = asked.embedding()
+    by_meaning = [] if vector is None else store.nearest(vector, then, most)
     return {row for row, _ in (*by_meaning, *store.keyword_matches(asked.words, then, most))}
 
 

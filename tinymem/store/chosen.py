@@ -53,6 +53,7 @@ class Choice:
         self._mask = np.zeros(int(found.max(initial=-1)) + 1, dtype=np.bool_)
         self._mask[found] = True
         self.count = len(found)
+        self.version = 0  # how often it has changed
 
     @property
     def nbytes(self) -> int:
@@ -91,6 +92,7 @@ class Choice:
         if not np.array_equal(before, self._mask[asked]):
             self.count += int(self._mask[asked].sum()) - int(before.sum())
             self._rowids = None
+            self.version += 1
 
 
 ALL = Choice(None)

@@ -37,6 +37,7 @@ from tinymem.store.encryption import MAGIC, is_encrypted, unlock
 from tinymem.store.pages import HEADER_BYTES, NO_LOG
 from tinymem.store.schema import APPLICATION_ID, refuse_newer
 from tinymem.store.transaction import transaction
+from tinymem.store.vocabulary import open_vocabulary
 
 OWNER_ONLY = 0o600
 """The permissions of a new file: it is its owner's diary."""
@@ -207,6 +208,7 @@ def _prepare(connection: apsw.Connection, path: str, key: str | bytes | None, bu
     register_functions(connection)
     retry_while_busy(lambda: _claim(connection, path), busy_timeout_s)
     retry_while_busy(lambda: log_writes_ahead(connection), busy_timeout_s)
+    open_vocabulary(connection)
 
 
 @contextmanager

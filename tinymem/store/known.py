@@ -8,15 +8,14 @@ between, does not start anew each time.
 from __future__ import annotations
 
 from collections import Counter, OrderedDict
-from collections.abc import Callable, Collection, Sequence
-from typing import cast
+from collections.abc import Collection, Sequence
 
 import apsw
 import numpy as np
 from numpy.typing import NDArray
 
 from tinymem.store.context import indexed_rows
-from tinymem.store.schema import TOKENIZER
+from tinymem.store.vocabulary import tokenizer
 
 REMEMBERED_BYTES = 16_000_000
 """How much memory the places of words may take: two million places."""
@@ -26,11 +25,6 @@ MOST_CHANGED = 200
 
 Places = NDArray[np.int64]
 """Twice the row of each place where a word stands, and one more where that is in the context; ascending."""
-
-Tokenize = Callable[[str], list[str]]
-"""Takes a text apart as FTS5 does it."""
-
-_TOKENIZER, *_ARGUMENTS = TOKENIZER.split()
 
 
 class KnownWords:
@@ -93,19 +87,8 @@ class KnownWords:
         return None
 
     def learn_count(self, phrase: str, count: int, limit: int) -> None:
-        """Remember in how many memories a phrase stands, counted up to a limit."""
-        self._counts[phrase] = len(self._changed), count, limit
-
-
-def tokenizer(connection: apsw.Connection) -> Tokenize:
-    """Return what takes texts apart as FTS5 does it."""
-    cut = connection.fts5_tokenizer(_TOKENIZER, _ARGUMENTS)
-
-    def tokenize(text: str) -> list[str]:
-        found = cut(text.encode(), apsw.FTS5_TOKENIZE_DOCUMENT, None, include_offsets=False)
-        return [token[0] for token in cast("list[tuple[str]]", found)]
-
-    return tokenize
+        """Remember in how many memories a phrase stands, counted up to a limit; -1 is without one."""
+        self._counts[phrase] = len(self._changed), count, limit if limit >= 0 else count + 1
 
 
 def _corrected(

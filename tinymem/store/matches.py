@@ -11,8 +11,7 @@ import apsw
 
 from tinymem.store.filters import Where
 from tinymem.store.keywords import match_query
-from tinymem.store.phrases import Posting
-from tinymem.store.postings import Postings
+from tinymem.store.postings import Matches, Postings
 from tinymem.store.spelling import near_words
 
 MAX_POSTINGS = 20_000
@@ -26,19 +25,20 @@ def find_matches(
     connection: apsw.Connection, postings: Postings, query: str, where: Where, limit: int
 ) -> list[tuple[int, float]]:
     """Return (rowid, BM25 as a positive number) of memories with any word of a text, best first."""
-    return postings.best(connection, _read(connection, postings, query), where, limit)
+    return _matches(connection, postings, query, where).best(limit)
 
 
 def score_matches(
-    connection: apsw.Connection, postings: Postings, query: str, rowids: Sequence[int]
+    connection: apsw.Connection, postings: Postings, query: str, where: Where, rowids: Sequence[int]
 ) -> dict[int, float]:
-    """Return the BM25 of those of the memories that hold any word of a text."""
-    return postings.scores(connection, _read(connection, postings, query), rowids)
+    """Return the BM25 of those of the memories that meet the condition and hold any word of a text."""
+    return _matches(connection, postings, query, where).of(rowids)
 
 
-def _read(connection: apsw.Connection, postings: Postings, query: str) -> list[Posting]:
-    """Return where the words and phrases of a query stand."""
+def _matches(connection: apsw.Connection, postings: Postings, query: str, where: Where) -> Matches:
     expression = match_query(query)
     # No term holds what separates them: they are quoted, and in small letters.
     phrases = [] if expression is None else [term.strip('"') for term in expression.split(" OR ")]
-    return postings.of(connection, phrases, AROUND_WEIGHT, MAX_POSTINGS, near_words)
+    return postings.matches(
+        connection, phrases, where, around=AROUND_WEIGHT, most=MAX_POSTINGS, near=near_words
+    )

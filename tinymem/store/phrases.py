@@ -7,16 +7,17 @@ Source: https://sqlite.org/fts5.html#the_fts5vocab_virtual_table_module
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import apsw
 import numpy as np
 from numpy.typing import NDArray
 
-from tinymem.store.chosen import numbers
-from tinymem.store.known import MOST_CHANGED, KnownWords, tokenizer
+from tinymem.store.chosen import Choice, numbers
+from tinymem.store.known import MOST_CHANGED, KnownWords
 from tinymem.store.resident import Rowids
+from tinymem.store.vocabulary import tokenizer
 
 Near = Callable[[apsw.Connection, Sequence[str]], Sequence[str]]
 """Says what to look for beside phrases that stand nowhere."""
@@ -26,14 +27,9 @@ K1, B = 1.2, 0.75  # as in FTS5's bm25()
 Weigh = Callable[[apsw.Connection, int, Rowids], tuple[float, NDArray[np.float64]]]
 """Returns how much a word counts that so many memories have, and how much the length of each does."""
 
-_AT_FIRST = 2_048  # places of a word that are read before it is known how common it is
-_HAS_VOCABULARY = "SELECT 1 FROM temp.sqlite_schema WHERE name = 'indexed_words'"
-_VOCABULARY = "CREATE VIRTUAL TABLE temp.indexed_words USING fts5vocab(main, memory_fts, instance)"
+_SPREAD = "SELECT doc FROM temp.indexed_words WHERE term = ?"
 # Twice the row, and one more for a word that stands around the memory, not in it.
-_PLACE = "2 * doc + (col <> 'text')"
-_OF_WORD = "FROM temp.indexed_words WHERE term = ?"
-_FEW = f"SELECT group_concat(place) FROM (SELECT {_PLACE} AS place {_OF_WORD} LIMIT {_AT_FIRST})"
-_ALL = f"SELECT group_concat({_PLACE}) {_OF_WORD}"
+_PLACES = "SELECT group_concat(2 * doc + (col <> 'text')) FROM temp.indexed_places WHERE term = ?"
 _TOGETHER = """
     SELECT rowid, -bm25(memory_fts, 1.0, 0.0), -bm25(memory_fts, 0.0, 1.0)
     FROM memory_fts WHERE memory_fts MATCH ?
@@ -59,95 +55,97 @@ class Posting:
 
 
 class Phrases:
-    """Reads phrases inside one transaction, each once.
+    """Reads words, and phrases of several, inside one transaction, each once.
 
     `around` is what a word in the context counts; `weigh` is that of `Postings`.
     """
 
     def __init__(self, connection: apsw.Connection, known: KnownWords, around: float, weigh: Weigh) -> None:
         self._connection, self._known, self._around, self._weigh = connection, known, around, weigh
-        if connection.execute(_HAS_VOCABULARY).get is None:
-            connection.execute(_VOCABULARY)
         self._tokenize = tokenizer(connection)
         self._tokens: dict[str, list[str]] = {}
-        self._whole: dict[str, Posting] = {}
+        self._read: dict[str, Posting] = {}
 
-    def affordable(self, phrases: Sequence[str], most: int, near: Near) -> list[Posting]:
-        """Return where phrases stand, rarest first, but for those that stand nowhere.
+    def affordable(self, phrases: Sequence[str], most: int, near: Near, choice: Choice) -> list[Posting]:
+        """Return where words and phrases stand, rarest first, but for those that stand nowhere.
 
-        The commonest are left out where there would be more than `most` pairs of a phrase and a memory; the
-        rarest stays. A phrase that is named twice counts twice.
+        The commonest words are left out where there would be more than `most` pairs of a word and a memory,
+        and the commonest phrases likewise; the rarest stays. A phrase that no chosen memory can hold, as the
+        words tell that were read, is not looked for. What is named twice counts twice.
         """
-        counts = self._counts(phrases, most + 1)
-        if nowhere := [phrase for phrase, count in counts.items() if not count]:
-            beside = list(near(self._connection, nowhere))
-            phrases = [*phrases, *beside]
-            counts |= self._counts(beside, most + 1)
+        self._tokens |= {phrase: self._tokenize(phrase) for phrase in phrases}
+        alone = [phrase for phrase in phrases if len(self._tokens[phrase]) == 1]
+        words = self._rarest([*alone, *self._beside(alone, most, near)], most)
+        rows = {self._tokens[word][0]: self._posting(word).rowids for _, word in words}
+        several = [phrase for phrase in phrases if len(self._tokens[phrase]) > 1]
+        possible = [phrase for phrase in several if self._possible(phrase, rows, choice)]
+        kept = sorted([*words, *self._rarest(possible, most)], key=_by_rarity)
+        return [self._posting(phrase) for _, phrase in kept]
+
+    def _beside(self, words: Sequence[str], most: int, near: Near) -> list[str]:
+        """Return what to look for beside words that stand nowhere."""
+        nowhere = [word for word in words if not self._count(word, most + 1)]
+        beside = list(near(self._connection, nowhere)) if nowhere else []
+        self._tokens |= {word: self._tokenize(word) for word in beside}
+        return beside
+
+    def _rarest(self, phrases: Sequence[str], most: int) -> list[tuple[int, str]]:
+        """Return (how many memories, phrase) of the rarest, `most` memories together, but one at least."""
+        counts = {phrase: self._count(phrase, most + 1) for phrase in dict.fromkeys(phrases)}
         if min(filter(None, counts.values()), default=0) > most:  # all are common
-            counts = self._counts(phrases, None)
-        kept: list[Posting] = []
+            counts = {phrase: self._count(phrase, None) for phrase in counts}
+        kept: list[tuple[int, str]] = []
         pairs = 0
-        for count, _, phrase in sorted((counts[phrase], f'"{phrase}"', phrase) for phrase in phrases):
+        for count, phrase in sorted(
+            ((counts[each], each) for each in phrases if counts[each]), key=_by_rarity
+        ):
             pairs += count
             if kept and pairs > most:
                 break
-            if count:
-                kept.append(self._posting(phrase))
+            kept.append((count, phrase))
         return kept
 
-    def _counts(self, phrases: Sequence[str], most: int | None) -> dict[str, int]:
-        """Return in how many memories each phrase stands; where that is many, counted up to `most`."""
-        return {phrase: self._count(phrase, most) for phrase in dict.fromkeys(phrases)}
+    def _possible(self, phrase: str, rows: Mapping[str, Rowids], choice: Choice) -> bool:
+        """Tell whether a chosen memory can hold a phrase, by where those of its words stand that are read."""
+        read = sorted((rows[word] for word in self._tokens[phrase] if word in rows), key=len)
+        if not read:
+            return True
+        both = read[0][choice.has(read[0])]
+        for others in read[1:]:
+            both = both[among(both, others)]
+        return len(both) > 0
 
     def _count(self, phrase: str, most: int | None) -> int:
         """Return in how many memories a phrase stands, counted up to `most`, None for however many."""
-        if phrase not in self._tokens:
-            self._tokens[phrase] = self._tokenize(phrase)
-            self._begin(phrase)
-        if phrase in self._whole:
-            return len(self._whole[phrase].rowids)
-        if self._never_together(self._tokens[phrase]):
-            return 0
+        if phrase in self._read or self._remembered(phrase):
+            return len(self._read[phrase].rowids)
         known = None if most is None else self._known.count(phrase, most)
         if known is not None:
             return known
-        limit = -1 if most is None else most + MOST_CHANGED
-        count = int(self._connection.execute(_COUNT, (f'"{phrase}"', limit)).get)
-        if most is None:
-            return count
+        if len(self._tokens[phrase]) == 1:
+            count, limit = int(self._connection.execute(_SPREAD, self._tokens[phrase]).get or 0), -1
+        else:
+            limit = -1 if most is None else most + MOST_CHANGED
+            count = int(self._connection.execute(_COUNT, (f'"{phrase}"', limit)).get)
         self._known.learn_count(phrase, count, limit)
-        return min(count, most)
+        return count if most is None else min(count, most)
 
-    def _begin(self, phrase: str) -> None:
-        """Read where a word stands, unless that is in many places."""
+    def _remembered(self, phrase: str) -> bool:
+        """Take up where a word stands, if that is remembered."""
         words = self._tokens[phrase]
         places = self._known.places(words[0]) if len(words) == 1 else None
-        if places is None and len(words) == 1 and self._known.count(phrase, _AT_FIRST) != _AT_FIRST:
-            few = numbers(self._connection.execute(_FEW, words).get)
-            places = self._known.learn(words[0], few) if len(few) < _AT_FIRST else None
         if places is not None:
-            self._whole[phrase] = _posting(places, self._around)
-
-    def _never_together(self, words: Sequence[str]) -> bool:
-        """Tell whether it is known that no memory has two of these words."""
-        known = [places >> 1 for places in map(self._known.places, words) if places is not None]
-        if len(words) < 2 or len(known) < 2:
-            return False
-        few, many = sorted(known[:2], key=len)
-        if not len(few):
-            return True
-        found = np.searchsorted(many, few)
-        found[found == len(many)] = 0
-        return not np.any(many[found] == few)
+            self._read[phrase] = _posting(places, self._around)
+        return places is not None
 
     def _posting(self, phrase: str) -> Posting:
-        if phrase not in self._whole and len(self._tokens[phrase]) == 1:
+        if phrase not in self._read and len(self._tokens[phrase]) == 1:
             (word,) = self._tokens[phrase]
-            places = self._known.learn(word, numbers(self._connection.execute(_ALL, (word,)).get))
-            self._whole[phrase] = _posting(places, self._around)
-        elif phrase not in self._whole:
-            self._whole[phrase] = self._together(phrase)
-        return self._whole[phrase]
+            places = self._known.learn(word, numbers(self._connection.execute(_PLACES, (word,)).get))
+            self._read[phrase] = _posting(places, self._around)
+        elif phrase not in self._read:
+            self._read[phrase] = self._together(phrase)
+        return self._read[phrase]
 
     def _together(self, phrase: str) -> Posting:
         """Read where several words stand one after the other: how often, bm25 says of each column alone."""
@@ -157,6 +155,22 @@ class Phrases:
         rarity, fitting = self._weigh(self._connection, len(rowids), rowids)
         often = np.rint(rows[:, 1:] * fitting[:, None] / (rarity * (K1 + 1) - rows[:, 1:])).astype(np.int64)
         return Posting(rowids, _weighted(often[:, 0], often[:, 1], self._around))
+
+
+def _by_rarity(counted: tuple[int, str]) -> tuple[int, str]:
+    """Order as FTS5 is asked: by how many memories, then as quoted."""
+    count, phrase = counted
+    return count, f'"{phrase}"'
+
+
+def among(rowids: Rowids, others: Rowids) -> NDArray[np.bool_]:
+    """Tell of each of these rows whether it is one of others, which ascend."""
+    if not len(others):
+        return np.zeros(len(rowids), dtype=np.bool_)
+    places = np.searchsorted(others, rowids)
+    places[places == len(others)] = 0
+    found: NDArray[np.bool_] = others[places] == rowids
+    return found
 
 
 def _posting(places: NDArray[np.int64], around: float) -> Posting:

@@ -10,7 +10,8 @@ Source: https://sqlite.org/fts5.html#the_bm25_function
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
 from math import log
 from typing import cast
 
@@ -19,7 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tinymem.errors import CorruptError
-from tinymem.store.chosen import Chosen
+from tinymem.store.chosen import Choice, Chosen
 from tinymem.store.filters import Where
 from tinymem.store.known import KnownWords
 from tinymem.store.phrases import K1, B, Near, Phrases, Posting, firsts
@@ -30,6 +31,35 @@ _CONTRADICTION = "the keyword index contradicts itself: repair() makes it anew"
 _LENGTHS = "SELECT id, sz FROM memory_fts_docsize WHERE id IN (SELECT value FROM json_each(?))"
 
 
+@dataclass(frozen=True)
+class Matches:
+    """The chosen memories that hold any word of a query: rows, ascending, and the bm25 of each, float64."""
+
+    rowids: Rowids
+    scores: NDArray[np.float64]
+
+    def best(self, limit: int) -> list[tuple[int, float]]:
+        """Return (rowid, bm25), best first, ties by row."""
+        rowids, scores = self.rowids, self.scores
+        if len(scores) > limit > 0:
+            kept = scores >= np.partition(scores, -limit)[-limit]
+            rowids, scores = rowids[kept], scores[kept]
+        order = np.lexsort((rowids, -scores))[: max(0, limit)]
+        return list(zip(rowids[order].tolist(), scores[order].tolist(), strict=True))
+
+    def of(self, rowids: Sequence[int]) -> dict[int, float]:
+        """Return the bm25 of those of these rows that are among them."""
+        asked = np.array(rowids, dtype=np.int64)
+        places = np.searchsorted(self.rowids, asked)
+        inside = places < len(self.rowids)
+        asked, places = asked[inside], places[inside]
+        there = self.rowids[places] == asked
+        return dict(zip(asked[there].tolist(), self.scores[places[there]].tolist(), strict=True))
+
+
+_NONE = Matches(np.empty(0, dtype=np.int64), np.empty(0, dtype=np.float64))
+
+
 class Postings:
     """Scores memories by FTS5's index, inside a read transaction; `Held` says what has changed."""
 
@@ -37,7 +67,7 @@ class Postings:
         self._chosen = chosen
         self._known = KnownWords()
         self._lengths = np.zeros(0, dtype=np.int32)  # by row; 0 is not known yet
-        self._last: tuple[tuple[tuple[str, ...], float, int], list[Posting]] | None = None
+        self._last: tuple[object, Matches] | None = None
 
     def forget(self) -> None:
         """Forget everything."""
@@ -52,75 +82,66 @@ class Postings:
         self._lengths[changed[changed < len(self._lengths)]] = 0
         self._last = None
 
-    def of(
-        self, connection: apsw.Connection, phrases: Sequence[str], around: float, most: int, near: Near
-    ) -> list[Posting]:
-        """Return where phrases stand; see `Phrases`."""
-        key = (tuple(phrases), around, most)
+    def matches(
+        self,
+        connection: apsw.Connection,
+        phrases: Sequence[str],
+        where: Where,
+        *,
+        around: float,
+        most: int,
+        near: Near,
+    ) -> Matches:
+        """Return the memories that meet a condition and hold any of the phrases; see `Phrases`."""
+        choice = self._chosen.rows(connection, where)
+        key = (tuple(phrases), choice, around, most)
         if self._last is None or self._last[0] != key:
-            self._last = (
-                key,
-                Phrases(connection, self._known, around, self._weigh).affordable(phrases, most, near),
-            )
+            reader = Phrases(connection, self._known, around, self._weigh)
+            postings = reader.affordable(phrases, most, near, choice)
+            self._last = key, self._matches(connection, postings, choice)
         return self._last[1]
 
-    def best(
-        self, connection: apsw.Connection, postings: Sequence[Posting], where: Where, limit: int
-    ) -> list[tuple[int, float]]:
-        """Return (rowid, bm25) of the memories that meet a condition, best first, ties by row."""
-        if not postings or limit < 1:
-            return []
-        choice = self._chosen.rows(connection, where)
+    def _matches(self, connection: apsw.Connection, postings: Sequence[Posting], choice: Choice) -> Matches:
+        if not postings:
+            return _NONE
         rowids = np.concatenate([each.rowids[choice.has(each.rowids)] for each in postings])
         rowids.sort()
         rowids = rowids[firsts(rowids)]
-        scores = self._scores(connection, postings, rowids, [each.often(rowids) for each in postings])
-        if len(scores) > limit:
-            kept = scores >= np.partition(scores, -limit)[-limit]
-            rowids, scores = rowids[kept], scores[kept]
-        order = np.lexsort((rowids, -scores))[:limit]
-        return list(zip(rowids[order].tolist(), scores[order].tolist(), strict=True))
-
-    def scores(
-        self, connection: apsw.Connection, postings: Sequence[Posting], rowids: Sequence[int]
-    ) -> dict[int, float]:
-        """Return the bm25 of those of the memories that hold any of the phrases."""
-        asked = np.array(sorted(set(rowids)), dtype=np.int64)  # np.unique imports a quarter of numpy
-        often = np.array([each.often(asked) for each in postings]).reshape(len(postings), len(asked))
-        among = often.any(axis=0)
-        scores = self._scores(connection, postings, asked[among], often[:, among])
-        return dict(zip(asked[among].tolist(), scores.tolist(), strict=True))
+        return Matches(rowids, self._scores(connection, postings, rowids))
 
     def _scores(
         self,
         connection: apsw.Connection,
         postings: Sequence[Posting],
         rowids: Rowids,
-        often: Iterable[NDArray[np.float64]],
     ) -> NDArray[np.float64]:
-        """Return the bm25 of memories, ascending rows, in which each phrase stands so often.
+        """Return the bm25 of memories, ascending rows.
 
         Everything happens in the order of FTS5's own arithmetic, so that not a bit is different.
         """
         scores = np.zeros(len(rowids), dtype=np.float64)
-        if not len(rowids):
-            return scores
-        for posting, frequencies in zip(postings, often, strict=True):
-            rarity, fitting = self._weigh(connection, len(posting.rowids), rowids)
-            scores += rarity * ((frequencies * (K1 + 1.0)) / (frequencies + fitting))
+        if len(rowids):
+            count, fitting = self._fitting(connection, rowids)
+            for posting in postings:
+                often, rarity = posting.often(rowids), _rarity(len(posting.rowids), count)
+                scores += rarity * ((often * (K1 + 1.0)) / (often + fitting))
         return scores
 
     def _weigh(
         self, connection: apsw.Connection, hits: int, rowids: Rowids
     ) -> tuple[float, NDArray[np.float64]]:
         """Return how much a word counts that so many memories have, and how much the length of each does."""
+        count, fitting = self._fitting(connection, rowids)
+        return _rarity(hits, count), fitting
+
+    def _fitting(self, connection: apsw.Connection, rowids: Rowids) -> tuple[int, NDArray[np.float64]]:
+        """Return how many memories are indexed, and how much the length of each of these counts."""
         count, words = _totals(connection)
         if not count or not words:
             raise CorruptError(_CONTRADICTION)
-        rarity = log((count - hits + 0.5) / (hits + 0.5)) if 0 < hits <= count else 0.0
         lengths = self._lengths_of(connection, rowids)
         fitting: NDArray[np.float64] = np.float64(K1) * (1 - B + B * lengths / (words / count))
-        return rarity if rarity > 0 else 1e-6, fitting
+        return count, fitting
 
     def _lengths_of(self, connection: apsw.Connection, rowids: Rowids) -> NDArray[np.int32]:
         """Return how many words are indexed of each of these memories, ascending rows."""
@@ -136,6 +157,12 @@ class Postings:
             self._lengths[np.array([rowid for rowid, _ in found])] = _sums([sizes for _, sizes in found])
         lengths: NDArray[np.int32] = self._lengths[rowids]
         return lengths
+
+
+def _rarity(hits: int, count: int) -> float:
+    """Return how much a word counts that so many of the memories have."""
+    rarity = log((count - hits + 0.5) / (hits + 0.5)) if 0 < hits <= count else 0.0
+    return rarity if rarity > 0 else 1e-6
 
 
 def _totals(connection: apsw.Connection) -> tuple[int, int]:

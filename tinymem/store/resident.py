@@ -21,6 +21,9 @@ Rowids = NDArray[np.int64]
 Positions = NDArray[np.int64]
 """Where rows stand in a `ResidentVectors`, int64."""
 
+Signs = NDArray[np.uint64]
+"""Which numbers of vectors are above the mean, 64 to a word: (words, n)."""
+
 ReadRows = Callable[[Rowids], Vector]
 """Reads the vectors of rows from the file: float32 (n, dimension)."""
 
@@ -36,6 +39,7 @@ class ResidentVectors:
 
     def __init__(self, dimension: int, capacity: int, limit: int) -> None:
         self.size = 0
+        self.version = 0  # how often anything has changed
         self._dimension, self._capacity, self._limit = dimension, capacity, max(1, limit)
         room = capacity + capacity // 8 + 64  # space that is not used takes no memory
         self._rowids = np.empty(room, dtype=np.int64)
@@ -91,6 +95,7 @@ class ResidentVectors:
 
     def drop(self, rowid: int) -> None:
         """Forget the vector of a row, if it has one."""
+        self.version += 1
         self._alive[self.positions(np.array([rowid], dtype=np.int64))] = False
 
     def positions(self, rowids: Rowids) -> Positions:
@@ -118,27 +123,28 @@ class ResidentVectors:
             self._held[places[missing]] = positions[missing]
         return rows
 
-    def distances(self, vector: Vector, positions: Positions | None) -> NDArray[np.uint16]:
-        """Return how many signs differ from a vector's, of these positions or of all rows."""
+    def signs(self, positions: Positions | None) -> Signs:
+        """Return the signs of the vectors at these positions, or of all rows."""
+        return self._signs[:, : self.size] if positions is None else self._signs[:, positions]
+
+    def distances(self, vector: Vector, signs: Signs) -> NDArray[np.uint16]:
+        """Return how many of these signs differ from a vector's."""
         asked = self._signs_of(vector[None])[:, 0]
-        count = self.size if positions is None else len(positions)
-        found = np.empty(count, dtype=np.uint16)
-        for start in range(0, count, _BLOCK):
-            some = slice(start, min(start + _BLOCK, count))
+        found = np.empty(signs.shape[1], dtype=np.uint16)
+        for start in range(0, len(found), _BLOCK):
+            some = slice(start, start + _BLOCK)
             found[some] = 0
-            for signs, sign in zip(self._signs, asked, strict=True):
-                block = signs[some] if positions is None else signs[positions[some]]
-                found[some] += np.bitwise_count(block ^ sign)
+            for words, sign in zip(signs, asked, strict=True):
+                found[some] += np.bitwise_count(words[some] ^ sign)
         return found
 
-    def estimates(self, vector: Vector, positions: Positions) -> NDArray[np.float32]:
-        """Return what a vector's numbers say of the signs at these positions: the more, the nearer."""
-        numbers = np.zeros(64 * len(self._signs), dtype=np.float32)
+    def estimates(self, vector: Vector, signs: Signs) -> NDArray[np.float32]:
+        """Return what a vector's numbers say of these signs: the more, the nearer."""
+        numbers = np.zeros(64 * len(signs), dtype=np.float32)
         numbers[: len(vector)] = vector
         told = _PATTERNS @ numbers.reshape(-1, 8).T  # of each of the 256 values of each byte
-        octets = np.ascontiguousarray(self._signs[:, positions]).view(np.uint8)
-        octets = octets.reshape(len(self._signs), len(positions), 8)
-        found = np.zeros(len(positions), dtype=np.float32)
+        octets = np.ascontiguousarray(signs).view(np.uint8).reshape(*signs.shape, 8)
+        found = np.zeros(signs.shape[1], dtype=np.float32)
         for word, each in enumerate(octets):
             for place in range(8):
                 found += told[:, 8 * word + place][each[:, place]]
@@ -156,6 +162,7 @@ class ResidentVectors:
 
     def _set(self, start: int, vectors: Vector, *, hold: bool = True) -> None:
         """Write vectors to the positions from `start` on."""
+        self.version += 1
         stop = start + len(vectors)
         self._alive[start:stop] = True
         self._signs[:, start:stop] = self._signs_of(vectors)
@@ -166,8 +173,7 @@ class ResidentVectors:
         self._rows[places] = vectors
         self._held[places] = positions
 
-    def _signs_of(self, vectors: Vector) -> NDArray[np.uint64]:
-        """Return which numbers of each vector are above the mean, 64 to a word: (words, n)."""
+    def _signs_of(self, vectors: Vector) -> Signs:
         packed = np.packbits(vectors > self._mean, axis=1)
         padded = np.zeros((len(vectors), 8 * len(self._signs)), dtype=np.uint8)
         padded[:, : packed.shape[1]] = packed

@@ -11,7 +11,7 @@ from collections.abc import Iterable
 import apsw
 
 from tinymem.store.keywords import STOP_WORDS
-from tinymem.store.schema import TOKENIZER
+from tinymem.store.vocabulary import tokenizer
 
 LEAST_LETTERS = 5
 """A shorter word has too many others beside it to say which one was meant."""
@@ -22,8 +22,7 @@ TWO_SLIPS_LETTERS = 7
 MOST_WORDS = 8
 """How many words of one query are looked for; each costs 1 to 8 ms among 100,000 memories and words."""
 
-_VOCABULARY = "CREATE VIRTUAL TABLE IF NOT EXISTS temp.vocabulary USING fts5vocab(main, memory_fts, 'row')"
-_BEGINNING = "SELECT term FROM temp.vocabulary WHERE term >= ?1 AND term < ?1 || char(0x10FFFF)"
+_BEGINNING = "SELECT term FROM temp.indexed_words WHERE term >= ?1 AND term < ?1 || char(0x10FFFF)"
 
 
 def near_words(connection: apsw.Connection, phrases: Iterable[str]) -> list[str]:
@@ -33,8 +32,6 @@ def near_words(connection: apsw.Connection, phrases: Iterable[str]) -> list[str]
     """
     words = [phrase for phrase in dict.fromkeys(phrases) if _is_word(phrase)]
     meant = [word for word in words if not _says_little(word)][:MOST_WORDS]
-    if meant:
-        connection.execute(_VOCABULARY)
     return list(dict.fromkeys(near for word in meant for near in _nearest(connection, word)))
 
 
@@ -55,10 +52,7 @@ def _nearest(connection: apsw.Connection, word: str) -> list[str]:
     Its words are stems, so both the word and its stem may be near them. The first letter is taken to be
     right, and the second to stand at its place or to have been skipped: that bounds what is looked at.
     """
-    name, *arguments = TOKENIZER.split()
-    tokenizer = connection.fts5_tokenizer(name, arguments)
-    tokens = tokenizer(word.encode(), apsw.FTS5_TOKENIZE_QUERY, None, include_offsets=False)
-    forms = {word, *(str(stem) for token in tokens for stem in token)}
+    forms = {word, *tokenizer(connection)(word)}
     beginnings = {word[:2], word[0] + word[2]}
     terms = [str(term) for each in beginnings for (term,) in connection.execute(_BEGINNING, (each,))]
     for slips in (1, 2):

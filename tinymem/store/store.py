@@ -163,11 +163,11 @@ class Store(Neighbours, MemoryDays, Erasing, Mending, Past, Undoing, Log, Rekeyi
             self._held.follow(connection)
             return find_matches(connection, self._held.postings, query, where, limit)
 
-    def keyword_scores(self, query: str, rowids: Sequence[int]) -> dict[int, float]:
-        """Return the BM25 of those of the memories that hold any word of the query, by rowid."""
+    def keyword_scores(self, query: str, where: Where, rowids: Sequence[int]) -> dict[int, float]:
+        """Return the BM25 of memories that meet a condition and hold any word of the query, by rowid."""
         with self._reading() as connection:
             self._held.follow(connection)
-            return score_matches(connection, self._held.postings, query, rowids)
+            return score_matches(connection, self._held.postings, query, where, rowids)
 
     def existing(self, memory_ids: Sequence[str]) -> set[str]:
         """Return those of the ids that memories have."""

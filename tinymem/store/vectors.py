@@ -13,8 +13,10 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Iterator, Sequence
+from functools import cached_property
 from itertools import islice
 from typing import Any, cast
+from weakref import WeakKeyDictionary
 
 import apsw
 import numpy as np
@@ -24,7 +26,7 @@ from tinymem.errors import CorruptError, EmbeddingError
 from tinymem.freed import give_back_freed
 from tinymem.store.chosen import Choice, Chosen
 from tinymem.store.filters import Where
-from tinymem.store.resident import FARTHEST, Positions, ResidentVectors, Rowids
+from tinymem.store.resident import FARTHEST, Positions, ResidentVectors, Rowids, Signs
 from tinymem.types import Vector
 
 RESIDENT_BYTES = 300_000_000
@@ -108,10 +110,12 @@ class VectorIndex:
         self._resident_bytes = resident_bytes
         self._dimension: int | None = None
         self._loaded: ResidentVectors | None = None
+        self._parts: WeakKeyDictionary[Choice, Part] = WeakKeyDictionary()
 
     def forget(self, dimension: int | None) -> None:
         """Forget every vector; `dimension` is how many numbers they have, None while the file has none."""
         self._dimension, self._loaded = dimension, None
+        self._parts.clear()
 
     def renew(self, connection: apsw.Connection, rowids: Sequence[int]) -> None:
         """Read again the vectors of what has changed; load anew, when asked, if that is most of them."""
@@ -140,7 +144,7 @@ class VectorIndex:
             return []
         check_vector(vector, self._dimension)
         resident = self._resident(connection)
-        likely = _likely(resident, self._chosen.rows(connection, where), vector, limit)
+        likely = _likely(resident, self._part(resident, self._chosen.rows(connection, where)), vector, limit)
         rows = self._rows(connection, likely)
         highest = _highest(np.vecdot(rows, vector), limit)
         return _best(resident.rowids[likely[highest]], rows[highest], vector, limit)
@@ -174,6 +178,15 @@ class VectorIndex:
             give_back_freed()
         return self._loaded
 
+    def _part(self, resident: ResidentVectors, choice: Choice) -> Part:
+        """Return what a choice is of the vectors, as it was remembered if that is still so."""
+        known = self._parts.get(choice)
+        if known is None or not known.is_of(resident):
+            known = Part(resident, choice)
+            if known.count <= EXACT_LIMIT:  # of more the signs take too much memory
+                self._parts[choice] = known
+        return known
+
     def _rows(self, connection: apsw.Connection, positions: Positions) -> Vector:
         return self._resident(connection).vectors(positions, lambda rowids: self._read(connection, rowids))
 
@@ -196,32 +209,47 @@ class VectorIndex:
         return rows
 
 
-def _likely(resident: ResidentVectors, choice: Choice, vector: Vector, limit: int) -> Positions:
+class Part:
+    """What a choice is of the resident vectors: `positions`, None where most are chosen, and `signs`."""
+
+    def __init__(self, resident: ResidentVectors, choice: Choice) -> None:
+        few = not choice.everything and 2 * choice.count < resident.size
+        self.positions = resident.positions(choice.rowids) if few else None
+        self.count = resident.size if self.positions is None else len(self.positions)
+        self._resident, self._choice = resident, choice
+        self._versions = resident.version, choice.version
+
+    def is_of(self, resident: ResidentVectors) -> bool:
+        """Tell whether it is what the choice is now, of these vectors."""
+        return self._resident is resident and self._versions == (resident.version, self._choice.version)
+
+    @cached_property
+    def signs(self) -> Signs:
+        """The signs of the vectors at the positions."""
+        return self._resident.signs(self.positions)
+
+    def among(self, numbers: NDArray[Any], lowest: float) -> NDArray[Any]:
+        """Return what was found out of each vector, and `lowest` of those that are not chosen, or gone."""
+        if self.positions is None:
+            numbers[~(self._resident.alive & self._choice.has(self._resident.rowids))] = lowest
+        return numbers
+
+
+def _likely(resident: ResidentVectors, part: Part, vector: Vector, limit: int) -> Positions:
     """Return the positions of the vectors that have to be compared exactly, ascending."""
-    few = not choice.everything and 2 * choice.count < resident.size
-    positions = resident.positions(choice.rowids) if few else None
-    count = resident.size if positions is None else len(positions)
+    positions, count = part.positions, part.count
     wanted = max(LIKELY * limit, LIKELY_LEAST) + count // LIKELY_SHARE
     if resident.matrix is not None and count <= EXACT_LIMIT:
-        scores = np.vecdot(resident.matrix if positions is None else resident.matrix[positions], vector)
-        if positions is None:
-            scores[~_among(resident, choice)] = -np.inf
-        found = _highest(scores, limit)
+        rows = resident.matrix if positions is None else resident.matrix[positions]
+        found = _highest(part.among(np.vecdot(rows, vector), -np.inf), limit)
     elif positions is not None and count <= wanted:
         return positions
     else:
-        distances = resident.distances(vector, positions)
-        if positions is None:
-            distances[~_among(resident, choice)] = FARTHEST
+        distances = part.among(resident.distances(vector, part.signs), FARTHEST)
         rough = _lowest(distances, int(np.clip(count // ROUGH_SHARE, ROUGH[0] * wanted, ROUGH[1] * wanted)))
-        weighed = resident.estimates(vector, rough if positions is None else positions[rough])
+        weighed = resident.estimates(vector, part.signs[:, rough])
         found = rough[_highest(weighed, wanted if resident.matrix is None else IN_MEMORY * wanted)]
     return found if positions is None else positions[found]
-
-
-def _among(resident: ResidentVectors, choice: Choice) -> NDArray[np.bool_]:
-    """Tell of every position whether it is alive and chosen."""
-    return resident.alive & choice.has(resident.rowids)
 
 
 def _read_blocks(connection: apsw.Connection, dimension: int) -> Iterator[tuple[Rowids, Vector]]:
