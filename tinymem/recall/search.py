@@ -20,8 +20,8 @@ from tinymem.store.neighbours import Around
 from tinymem.store.store import Store
 from tinymem.types import Hit, Vector
 
-POOL_FACTOR = 4  # candidates taken from each side for every result wanted
-POOL_LEAST = 60  # and at least so many, so that the two sides have a chance to meet
+POOL_FACTOR = 3  # candidates taken from each side for every result wanted
+POOL_LEAST = 30  # and at least so many; on LoCoMo 20 find what 100 do. Source: scripts/bench/recall
 TIMELY_LEAST = 30  # candidates from the time that the query names, from each side, at least
 
 

@@ -287,8 +287,7 @@ def _highest(scores: NDArray[np.float32], limit: int) -> Positions:
 
 def _lowest(distances: NDArray[np.uint16], wanted: int) -> Positions:
     """Return where the least distances stand, of equal ones the first; those that are FARTHEST never."""
-    tally = np.bincount(distances, minlength=FARTHEST + 1)[:FARTHEST]
-    upto = tally.cumsum()
+    upto = np.bincount(distances)[:FARTHEST].cumsum()
     cut = int(np.searchsorted(upto, wanted))
     if cut >= len(upto):
         return np.flatnonzero(distances < FARTHEST)
