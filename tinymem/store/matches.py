@@ -11,7 +11,7 @@ import apsw
 
 from tinymem.store.filters import Where
 from tinymem.store.keywords import match_query
-from tinymem.store.postings import Matches, Postings
+from tinymem.store.postings import Postings, Sought
 from tinymem.store.spelling import near_words
 
 MAX_POSTINGS = 20_000
@@ -25,20 +25,18 @@ def find_matches(
     connection: apsw.Connection, postings: Postings, query: str, where: Where, limit: int
 ) -> list[tuple[int, float]]:
     """Return (rowid, BM25 as a positive number) of memories with any word of a text, best first."""
-    return _matches(connection, postings, query, where).best(limit)
+    return postings.best(connection, _sought(query, where), limit)
 
 
 def score_matches(
     connection: apsw.Connection, postings: Postings, query: str, where: Where, rowids: Sequence[int]
 ) -> dict[int, float]:
     """Return the BM25 of those of the memories that meet the condition and hold any word of a text."""
-    return _matches(connection, postings, query, where).of(rowids)
+    return postings.scores(connection, _sought(query, where), rowids)
 
 
-def _matches(connection: apsw.Connection, postings: Postings, query: str, where: Where) -> Matches:
+def _sought(query: str, where: Where) -> Sought:
     expression = match_query(query)
     # No term holds what separates them: they are quoted, and in small letters.
-    phrases = [] if expression is None else [term.strip('"') for term in expression.split(" OR ")]
-    return postings.matches(
-        connection, phrases, where, around=AROUND_WEIGHT, most=MAX_POSTINGS, near=near_words
-    )
+    phrases = () if expression is None else tuple(term.strip('"') for term in expression.split(" OR "))
+    return Sought(phrases, where, AROUND_WEIGHT, MAX_POSTINGS, near_words)

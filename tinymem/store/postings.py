@@ -23,41 +23,27 @@ from tinymem.errors import CorruptError
 from tinymem.store.chosen import Choice, Chosen
 from tinymem.store.filters import Where
 from tinymem.store.known import KnownWords
-from tinymem.store.phrases import K1, B, Near, Phrases, Posting, firsts
+from tinymem.store.phrases import K1, B, Near, Phrases, Posting, among, firsts
 from tinymem.store.resident import Rowids
 
 _TOTALS = "SELECT block FROM memory_fts_data WHERE id = 1"
 _CONTRADICTION = "the keyword index contradicts itself: repair() makes it anew"
+_ROUNDING = 1e-9  # far more than sums of a hundred floats are off
 _LENGTHS = "SELECT id, sz FROM memory_fts_docsize WHERE id IN (SELECT value FROM json_each(?))"
 
 
 @dataclass(frozen=True)
-class Matches:
-    """The chosen memories that hold any word of a query: rows, ascending, and the bm25 of each, float64."""
+class Sought:
+    """What is looked for: phrases, among memories that meet a condition.
 
-    rowids: Rowids
-    scores: NDArray[np.float64]
+    `around` is what a word in the context counts, `most` and `near` are what `Phrases.affordable` says.
+    """
 
-    def best(self, limit: int) -> list[tuple[int, float]]:
-        """Return (rowid, bm25), best first, ties by row."""
-        rowids, scores = self.rowids, self.scores
-        if len(scores) > limit > 0:
-            kept = scores >= np.partition(scores, -limit)[-limit]
-            rowids, scores = rowids[kept], scores[kept]
-        order = np.lexsort((rowids, -scores))[: max(0, limit)]
-        return list(zip(rowids[order].tolist(), scores[order].tolist(), strict=True))
-
-    def of(self, rowids: Sequence[int]) -> dict[int, float]:
-        """Return the bm25 of those of these rows that are among them."""
-        asked = np.array(rowids, dtype=np.int64)
-        places = np.searchsorted(self.rowids, asked)
-        inside = places < len(self.rowids)
-        asked, places = asked[inside], places[inside]
-        there = self.rowids[places] == asked
-        return dict(zip(asked[there].tolist(), self.scores[places[there]].tolist(), strict=True))
-
-
-_NONE = Matches(np.empty(0, dtype=np.int64), np.empty(0, dtype=np.float64))
+    phrases: tuple[str, ...]
+    where: Where
+    around: float
+    most: int
+    near: Near
 
 
 class Postings:
@@ -67,7 +53,7 @@ class Postings:
         self._chosen = chosen
         self._known = KnownWords()
         self._lengths = np.zeros(0, dtype=np.int32)  # by row; 0 is not known yet
-        self._last: tuple[object, Matches] | None = None
+        self._last: tuple[tuple[Sought, Choice], list[Posting], Rowids] | None = None
 
     def forget(self) -> None:
         """Forget everything."""
@@ -82,32 +68,54 @@ class Postings:
         self._lengths[changed[changed < len(self._lengths)]] = 0
         self._last = None
 
-    def matches(
-        self,
-        connection: apsw.Connection,
-        phrases: Sequence[str],
-        where: Where,
-        *,
-        around: float,
-        most: int,
-        near: Near,
-    ) -> Matches:
-        """Return the memories that meet a condition and hold any of the phrases; see `Phrases`."""
-        choice = self._chosen.rows(connection, where)
-        key = (tuple(phrases), choice, around, most)
-        if self._last is None or self._last[0] != key:
-            reader = Phrases(connection, self._known, around, self._weigh)
-            postings = reader.affordable(phrases, most, near, choice)
-            self._last = key, self._matches(connection, postings, choice)
-        return self._last[1]
+    def best(self, connection: apsw.Connection, sought: Sought, limit: int) -> list[tuple[int, float]]:
+        """Return (rowid, bm25) of the memories that hold any of the phrases, best first, ties by row.
 
-    def _matches(self, connection: apsw.Connection, postings: Sequence[Posting], choice: Choice) -> Matches:
-        if not postings:
-            return _NONE
-        rowids = np.concatenate([each.rowids[choice.has(each.rowids)] for each in postings])
-        rowids.sort()
-        rowids = rowids[firsts(rowids)]
-        return Matches(rowids, self._scores(connection, postings, rowids))
+        How long a memory is has to be read for each; so it is for those alone that can be among the best.
+        """
+        postings, rowids = self._find(connection, sought)
+        if limit < 1 or not len(rowids):
+            return []
+        if len(rowids) > limit:
+            bounds = self._bounds(connection, postings, rowids)
+            likely = np.sort(np.argpartition(bounds, -limit)[-limit:])
+            least = self._scores(connection, postings, rowids[likely]).min()
+            rowids = rowids[bounds >= least * (1 - _ROUNDING)]
+        scores = self._scores(connection, postings, rowids)
+        order = np.lexsort((rowids, -scores))[:limit]
+        return list(zip(rowids[order].tolist(), scores[order].tolist(), strict=True))
+
+    def scores(
+        self, connection: apsw.Connection, sought: Sought, rowids: Collection[int]
+    ) -> dict[int, float]:
+        """Return the bm25 of those of these memories that hold any of the phrases."""
+        postings, holding = self._find(connection, sought)
+        asked = np.array(sorted(rowids), dtype=np.int64)
+        asked = asked[among(asked, holding)]
+        return dict(zip(asked.tolist(), self._scores(connection, postings, asked).tolist(), strict=True))
+
+    def _find(self, connection: apsw.Connection, sought: Sought) -> tuple[list[Posting], Rowids]:
+        """Return where the phrases stand, and the chosen memories that hold any, ascending."""
+        choice = self._chosen.rows(connection, sought.where)
+        if self._last is None or self._last[0] != (sought, choice):
+            reader = Phrases(connection, self._known, sought.around, self._weigh)
+            postings = reader.affordable(sought.phrases, sought.most, sought.near, choice)
+            chosen = [each.rowids[choice.has(each.rowids)] for each in postings]
+            rowids = np.concatenate(chosen) if chosen else np.empty(0, dtype=np.int64)
+            rowids.sort()
+            self._last = (sought, choice), postings, rowids[firsts(rowids)]
+        return self._last[1:]
+
+    def _bounds(
+        self, connection: apsw.Connection, postings: Sequence[Posting], rowids: Rowids
+    ) -> NDArray[np.float64]:
+        """Return what bm25 would be of memories that are as short as can be: never less than it is."""
+        count, _ = _totals(connection)
+        bounds = np.zeros(len(rowids), dtype=np.float64)
+        for posting in postings:
+            often = posting.often(rowids)
+            bounds += _rarity(len(posting.rowids), count) * ((often * (K1 + 1.0)) / (often + K1 * (1 - B)))
+        return bounds
 
     def _scores(
         self,
