@@ -279,7 +279,7 @@ def test_a_vector_that_is_gone_from_under_its_row_is_damage(store: Store) -> Non
         held = Held(resident_bytes=1 * ROW)
         held.follow(connection)
         with pytest.raises(CorruptError, match="row 61"):
-            held.vectors._read(connection, np.array([5, 61]))
+            held.vectors._file.read(connection, np.array([5, 61]))
 
 
 def test_resident_rows_grow_die_and_come_back() -> None:

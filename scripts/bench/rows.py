@@ -24,7 +24,9 @@ from tinymem.engines.llama import LlamaCpp
 from tinymem.engines.onnx import OnnxEmbedder, OnnxModel
 from tinymem.engines.onnx_session import Session
 from tinymem.engines.onnx_writer import OnnxWriter
+from tinymem.recall.search import POOL_LEAST
 from tinymem.store.filters import EVERYTHING
+from tinymem.store.vector_rows import VectorRows
 from tinymem.store.vectors import EXACT_LIMIT
 from tinymem.types import Embedder, Vector
 
@@ -109,7 +111,7 @@ def recall(bench: Bench, memory: Memory) -> float:
     asked = bench.embedder.embed([*queries(20, seed=9), *conversations(20)], kind="query")
     store = memory._store  # the parts of a search are not public
     with store.snapshot():
-        pools = [[row for row, _ in store.nearest(vector, EVERYTHING, 60)[:10]] for vector in asked]
+        pools = [[row for row, _ in store.nearest(vector, EVERYTHING, POOL_LEAST)[:10]] for vector in asked]
         exact = nearest_of_all(store, asked)
     return statistics.fmean(len(set(pool) & best) / 10 for pool, best in zip(pools, exact, strict=True))
 
@@ -117,10 +119,8 @@ def recall(bench: Bench, memory: Memory) -> float:
 def nearest_of_all(store: Any, asked: Vector) -> list[set[int]]:
     """Return the rows of the ten nearest of each, by multiplying with every vector of the file."""
     with store._open() as connection:
-        from tinymem.store.vectors import _read_blocks
-
         best: list[tuple[Any, Any]] = [(np.empty(0), np.empty(0, dtype=np.int64))] * len(asked)
-        for rowids, rows in _read_blocks(connection, asked.shape[1]):
+        for rowids, rows in VectorRows(asked.shape[1]).blocks(connection, 0):
             for place, scores in enumerate((rows @ asked.T).T):
                 joined = np.concatenate([best[place][0], scores])
                 named = np.concatenate([best[place][1], rowids])

@@ -20,7 +20,8 @@ from tinymem.store.entities import wrong_links
 from tinymem.store.ledger import load_settings
 from tinymem.store.rows import RECORD_SQL, parse_row, parse_time, render_record, said
 from tinymem.store.schema import TOKENIZER
-from tinymem.store.vectors import NORM_TOLERANCE, length_of, load_embedder, load_unembedded
+from tinymem.store.vector_rows import NORM_TOLERANCE
+from tinymem.store.vectors import length_of, load_embedder, load_unembedded
 from tinymem.store.writing import same_space
 from tinymem.types import render_time, text_hash
 

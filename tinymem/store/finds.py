@@ -29,7 +29,8 @@ from tinymem.store.lines import (
 from tinymem.store.pages import Row
 from tinymem.store.remains import Remains
 from tinymem.store.rows import COLUMNS, parse_record, render_record
-from tinymem.store.vectors import NORM_TOLERANCE, length_of
+from tinymem.store.vector_rows import NORM_TOLERANCE
+from tinymem.store.vectors import length_of
 from tinymem.store.writing import check_embedder
 
 VECTORS = "memory_vec_vector_chunks00"

@@ -18,7 +18,8 @@ from tinymem.store.entities import link, wrong_links
 from tinymem.store.opening import OpenFile
 from tinymem.store.rows import RECORD_SQL, parse_row, render_vector
 from tinymem.store.schema import KEYWORDS_SQL, vectors_sql
-from tinymem.store.vectors import NORM_TOLERANCE, check_vector, length_of, load_embedder, load_unembedded
+from tinymem.store.vector_rows import NORM_TOLERANCE
+from tinymem.store.vectors import check_vector, length_of, load_embedder, load_unembedded
 from tinymem.store.writing import check_embedder, same_space, start_generation
 from tinymem.types import Vector
 

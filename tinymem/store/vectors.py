@@ -12,21 +12,21 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from functools import cached_property
-from itertools import islice
-from typing import Any, cast
+from typing import Any
 from weakref import WeakKeyDictionary
 
 import apsw
 import numpy as np
 from numpy.typing import NDArray
 
-from tinymem.errors import CorruptError, EmbeddingError
+from tinymem.errors import EmbeddingError
 from tinymem.freed import give_back_freed
 from tinymem.store.chosen import Choice, Chosen
 from tinymem.store.filters import Where
 from tinymem.store.resident import FARTHEST, Positions, ResidentVectors, Rowids, Signs
+from tinymem.store.vector_rows import NORM_TOLERANCE, VectorRows
 from tinymem.types import Vector
 
 RESIDENT_BYTES = 300_000_000
@@ -44,22 +44,7 @@ IN_MEMORY = 4
 ROUGH, ROUGH_SHARE = (4, 16), 16
 """What signs are weighed: one in so many that differ least, in these bounds for each that is compared."""
 
-NORM_TOLERANCE = 1e-3
-"""How far from 1 the length of a vector may be; cosines are as exact as that."""
-
 _ROUNDING = 1e-5  # far more than float32 dot products of normalised rows are off
-
-# sqlite-vec's own tables: some vectors to a row, which of them are in use, and whose they are.
-_CHUNKS = """
-    SELECT c.validity, c.rowids, v.vectors FROM memory_vec_chunks c
-    JOIN memory_vec_vector_chunks00 v ON v._rowid_ = c.chunk_id ORDER BY c.chunk_id
-"""
-_PLACES = """
-    SELECT rowid, chunk_id, chunk_offset FROM memory_vec_rowids
-    WHERE rowid IN (SELECT value FROM json_each(?)) ORDER BY chunk_id
-"""
-_VECTORS = "memory_vec_vector_chunks00"
-_LOADED_AT_ONCE = 4_096  # vectors decoded together: 6 MB of 384 numbers each
 
 
 def check_vector(vector: Vector, dimension: int | None) -> None:
@@ -109,16 +94,19 @@ class VectorIndex:
         self._chosen = chosen
         self._resident_bytes = resident_bytes
         self._dimension: int | None = None
+        self._file = VectorRows(0)
         self._loaded: ResidentVectors | None = None
         self._parts: WeakKeyDictionary[Choice, Part] = WeakKeyDictionary()
 
     def forget(self, dimension: int | None) -> None:
         """Forget every vector; `dimension` is how many numbers they have, None while the file has none."""
         self._dimension, self._loaded = dimension, None
+        self._file = VectorRows(dimension or 0)
         self._parts.clear()
 
     def renew(self, connection: apsw.Connection, rowids: Sequence[int]) -> None:
         """Read again the vectors of what has changed; load anew, when asked, if that is most of them."""
+        self._file.renew(rowids)
         resident = self._loaded
         if resident is None or len(rowids) > max(resident.size, 64):
             self._loaded = None
@@ -173,7 +161,7 @@ class VectorIndex:
             count = int(connection.execute("SELECT count(*) FROM memory_vec_rowids").get)
             limit = self._resident_bytes // (4 * self._dimension)
             resident = ResidentVectors(self._dimension, count, limit)
-            resident.load(_read_blocks(connection, self._dimension))
+            resident.load(self._file.blocks(connection, count))
             self._loaded = resident
             give_back_freed()
         return self._loaded
@@ -188,25 +176,9 @@ class VectorIndex:
         return known
 
     def _rows(self, connection: apsw.Connection, positions: Positions) -> Vector:
-        return self._resident(connection).vectors(positions, lambda rowids: self._read(connection, rowids))
-
-    def _read(self, connection: apsw.Connection, rowids: Rowids) -> Vector:
-        """Read vectors from sqlite-vec's tables, in the order of the rowids."""
-        assert self._dimension is not None, "there are rows"
-        size = 4 * self._dimension
-        order = {rowid: place for place, rowid in enumerate(rowids.tolist())}
-        rows: Vector = np.empty((len(rowids), self._dimension), dtype="<f4")
-        listed = connection.execute(_PLACES, (json.dumps(list(order)),)).fetchall()
-        places = cast("list[tuple[int, int, int]]", listed)
-        if places:
-            with connection.blob_open("main", _VECTORS, "vectors", places[0][1], False) as opened:
-                for rowid, chunk, offset in places:
-                    opened.reopen(chunk)
-                    opened.seek(offset * size)
-                    opened.read_into(rows[order.pop(rowid)])
-        if order:
-            raise CorruptError(f"the vector of row {min(order)} is no longer there: repair() makes it anew")
-        return rows
+        return self._resident(connection).vectors(
+            positions, lambda rowids: self._file.read(connection, rowids)
+        )
 
 
 class Part:
@@ -250,33 +222,6 @@ def _likely(resident: ResidentVectors, part: Part, vector: Vector, limit: int) -
         weighed = resident.estimates(vector, part.signs[:, rough])
         found = rough[_highest(weighed, wanted if resident.matrix is None else IN_MEMORY * wanted)]
     return found if positions is None else positions[found]
-
-
-def _read_blocks(connection: apsw.Connection, dimension: int) -> Iterator[tuple[Rowids, Vector]]:
-    """Yield (rowids, vectors) of the whole file, as sqlite-vec has laid them down.
-
-    Raises:
-        CorruptError: A vector can not have been written.
-    """
-    places = int(connection.execute("SELECT size FROM memory_vec_chunks LIMIT 1").get or 1)
-    cursor = connection.execute(_CHUNKS)
-    while chunks := list(islice(cursor, max(1, _LOADED_AT_ONCE // places))):
-        validity, rowids, vectors = (b"".join(column) for column in zip(*chunks, strict=True))
-        used = np.unpackbits(np.frombuffer(validity, dtype=np.uint8), bitorder="little").astype(np.bool_)
-        numbered = np.frombuffer(rowids, dtype="<i8")[used]
-        rows = np.frombuffer(vectors, dtype="<f4").reshape(-1, dimension)[used]
-        _refuse_damaged(numbered, rows)
-        yield numbered, rows
-
-
-def _refuse_damaged(rowids: Rowids, rows: Vector) -> None:
-    """Refuse vectors that can not have been written, before anything is compared with them."""
-    with np.errstate(all="ignore"):  # damaged numbers may be as large as they like
-        lengths = np.sqrt(np.vecdot(rows, rows))
-    wrong = np.flatnonzero(~(np.abs(lengths - 1) <= 2 * NORM_TOLERANCE))
-    if len(wrong):
-        row = rowids[wrong[0]]
-        raise CorruptError(f"the vector of row {row} is not what was stored: repair() makes it anew")
 
 
 def _highest(scores: NDArray[np.float32], limit: int) -> Positions:
