@@ -6,6 +6,8 @@ import time
 
 import apsw
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from tinymem.store.keywords import (
     CODE_TIMES,
@@ -213,3 +215,9 @@ def test_tokens_stand_in_the_index_exactly_as_we_cut_them() -> None:
     connection.execute("INSERT INTO f VALUES (?)", (index_text(text),))
     tokens = [row[0] for row in connection.execute("SELECT term FROM v ORDER BY offset")]
     assert tokens == index_text(text).split()
+
+
+@given(st.text(alphabet=st.one_of(st.characters(max_codepoint=127), st.characters()), max_size=80))
+def test_plain_text_is_cut_as_among_other_scripts(text: str) -> None:
+    """A word in another script takes the way for all texts."""
+    assert f"{index_text(text)} {index_text('ж')}".strip() == index_text(f"{text} ж")

@@ -24,9 +24,11 @@ Relate = Callable[[Sequence[str], str], Sequence[tuple[Triple, ...]]]
 Known = Callable[[Record], Mapping[str, Vector | None]]
 """Returns the entities that the owner of a Record has already, with their vectors where they have one."""
 
-
 Embed = Callable[[Sequence[str]], Mapping[str, Vector]]
 """Returns the vector of each text, by text."""
+
+Coming = Callable[[], Mapping[str, Vector]]
+"""Waits for vectors, by text, that are being computed."""
 
 
 @dataclass(frozen=True)
@@ -45,20 +47,24 @@ class Annotator:
     embed_for_file: Embed
 
     def annotate(
-        self, changes: Sequence[Change], said_at: Callable[[Change], datetime]
+        self, changes: Sequence[Change], said_at: Callable[[Change], datetime], coming: Coming = dict
     ) -> tuple[tuple[Change, ...], dict[str, Vector]]:
         """Return the Changes with annotated Records, and the vectors of the names in new relations.
 
-        `said_at` returns when that was said which a Change stores.
+        `said_at` returns when that was said which a Change stores. `coming` returns the vectors of those that
+        have none so far; the days are found meanwhile.
         """
         fresh = [place for place, change in enumerate(changes) if has_new_text(change)]
         done = list(changes)
         for place in fresh:
             done[place] = dated(done[place], said_at(done[place]))
+        vectors = coming()
+        for place in fresh if vectors else ():
+            done[place] = replace(done[place], vector=vectors.get(record_of(done[place]).text))
         if self.categorizer is not None:
             self._categorize(done, fresh)
-        vectors = self._relate(done, fresh) if self.relate is not None else {}
-        return tuple(done), vectors
+        names = self._relate(done, fresh) if self.relate is not None else {}
+        return tuple(done), names
 
     def _categorize(self, changes: list[Change], fresh: Sequence[int]) -> None:
         assert self.categorizer is not None, "asked only with a categorizer"

@@ -16,9 +16,10 @@ from tinymem import arguments
 from tinymem.bulk import Item, numbered, parse_item
 from tinymem.core import retried
 from tinymem.errors import ImmutableError, MemoryNotFoundError, ValidationError
+from tinymem.meanwhile import begun
 from tinymem.remember import UNWANTED, allowed_texts
 from tinymem.revise import Revision, parse_revision_item
-from tinymem.types import Change, Commit, Record
+from tinymem.types import Change, Commit, Record, Vector
 from tinymem.understanding import Understanding
 
 LOADED_AT_ONCE = 2_000  # items of `add_many` in one commit
@@ -168,12 +169,14 @@ class Batches(Understanding):
             for item in new.values()
             if item.text not in wanted
         ]
-        texts = [record.text for record in records]
-        vectors = {}
-        for start in range(0, len(texts), EMBEDDED_AT_ONCE):
-            vectors.update(self._vectors(texts[start : start + EMBEDDED_AT_ONCE]))
-        changes = tuple(Change("ADD", None, record, vectors.get(record.text)) for record in records)
-        return self._annotated_commit("add_many", arguments.NOBODY, changes), unwanted
+        vectors = begun(lambda: self._vectors_in_parts([record.text for record in records]))
+        changes = tuple(Change("ADD", None, record) for record in records)
+        return self._annotated_commit("add_many", arguments.NOBODY, changes, vectors.result), unwanted
+
+    def _vectors_in_parts(self, texts: Sequence[str]) -> dict[str, Vector]:
+        """Return the embedding of each text, embedded so many at once."""
+        parts = [texts[start : start + EMBEDDED_AT_ONCE] for start in range(0, len(texts), EMBEDDED_AT_ONCE)]
+        return {text: vector for part in parts for text, vector in self._vectors(part).items()}
 
     def _update_all(self, revisions: Mapping[str, Revision]) -> Commit:
         before = self._all_existing(list(revisions))

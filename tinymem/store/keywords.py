@@ -157,6 +157,9 @@ def words(text: str) -> list[str]:
 
 def index_text(text: str) -> str:
     """Return what FTS5 stores for a memory: tokens that `porter unicode61` takes exactly as they are."""
+    folded = _fold(text)
+    if folded.isascii() and _JOINERS.isdisjoint(folded):  # nothing but words
+        return " ".join([word[:MAX_WORD_CHARACTERS] for word in folded.split()])
     tokens: list[str] = []
     for parts, gram in _segments(text):
         tokens += parts
