@@ -7,9 +7,10 @@ checks what is written here against what was said.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
+from math import log
 from typing import Any, Protocol
 
 import numpy as np
@@ -25,6 +26,7 @@ END, NEXT = 0, 1
 BEAM, STEPS, ROWS = 3, 44, 48
 PAST = "past"  # what a state calls what was written
 STAMMERING = 0.05  # what a repeated word is still worth
+LEAST = 1e-9  # what any word is worth: its logarithm is taken
 LONG_WORD = 4
 SENTENCE_ENDS = frozenset(".!?…:")
 
@@ -92,6 +94,10 @@ class Line:
     def value(self) -> float:
         """How good the reply is: the mean log-probability, so that short replies have no head start."""
         return self.score / (len(self.worth) + 0.5)
+
+    def value_with(self, worth: float) -> float:
+        """How good it were with one more word of this probability."""
+        return (self.score + log(max(worth, LEAST))) / (len(self.worth) + 1.5)
 
 
 class Vocabulary:
@@ -188,11 +194,12 @@ class Writer:
             if not alive:
                 break
             rows = np.array([line.row for line in alive])
-            same = np.array_equal(told[rows], told)  # then only what was written can differ
-            state = {
-                name: values if same and name != PAST else values[rows] for name, values in state.items()
-            }
-            told = told[rows]
+            if not np.array_equal(rows, np.arange(len(told))):
+                same = np.array_equal(told[rows], told)  # then only what was written can differ
+                state = {
+                    name: values if same and name != PAST else values[rows] for name, values in state.items()
+                }
+                told = told[rows]
             said, state = self.model.step(np.array([line.fed for line in alive], dtype=np.int64), state)
             for row, line in enumerate(alive):
                 line.row = row
@@ -208,17 +215,30 @@ class Writer:
         return [Vocabulary(one, self.model.house, self._index, width) for one in sources]
 
     def _grown(self, group: Sequence[Line], said: Numbers, vocabulary: Vocabulary) -> list[Line]:
-        """Return the best lines after one more word each."""
+        """Return the best lines after one more word each.
+
+        What stammers is worth less than it seems, so the most promising are tried until no other can win.
+        """
         longer = [line for line in group if line.ended]
-        for line in group:
-            if line.ended:
-                continue
-            summed = vocabulary.summed(said[line.row])
-            for _ in range(self.beam):
-                kind = int(np.argmax(summed))
-                longer.append(grown(line, kind, float(summed[kind]), said[line.row], vocabulary))
-                summed[kind] = -1.0
-        return sorted(longer, key=Line.value, reverse=True)[: self.beam]
+        possible = [
+            (line.value_with(worth), line, kind, worth)
+            for line in group
+            if not line.ended
+            for kind, worth in self._likeliest(vocabulary.summed(said[line.row]))
+        ]
+        for most, line, kind, worth in sorted(possible, key=lambda one: one[0], reverse=True):
+            if len(longer) >= self.beam and most < min(one.value() for one in longer):
+                break
+            longer.append(grown(line, kind, worth, said[line.row], vocabulary))
+            longer = sorted(longer, key=Line.value, reverse=True)[: self.beam]
+        return longer
+
+    def _likeliest(self, summed: Numbers) -> Iterator[tuple[int, float]]:
+        """Yield the surfaces that are most probable, as many as lines go on, with their probability."""
+        for _ in range(self.beam):
+            kind = int(summed.argmax())
+            yield kind, float(summed[kind])
+            summed[kind] = -1.0
 
 
 def grown(line: Line, kind: int, worth: float, said: Numbers, vocabulary: Vocabulary) -> Line:
@@ -227,8 +247,8 @@ def grown(line: Line, kind: int, worth: float, said: Numbers, vocabulary: Vocabu
     word = "\n" if way in (END, NEXT) else vocabulary.surface(way)
     if stammers(line.words, word):
         worth *= STAMMERING
-    worth = max(worth, 1e-9)  # its logarithm is taken
-    score, worths = line.score + float(np.log(worth)), [*line.worth, worth]
+    worth = max(worth, LEAST)
+    score, worths = line.score + log(worth), [*line.worth, worth]
     if way == END:
         return Line(score, line.words, worths, END, line.row, ended=True)
     return Line(score, [*line.words, word], worths, vocabulary.fed(way), line.row)
