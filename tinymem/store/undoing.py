@@ -19,7 +19,7 @@ from tinymem.store.log import load_erased
 from tinymem.store.opening import OpenFile
 from tinymem.store.rows import RECORD_SQL, parse_record, parse_row, parse_vector, readable
 from tinymem.store.vectors import load_embedder
-from tinymem.store.writing import same_record
+from tinymem.store.writing import last_changes, same_record
 from tinymem.types import Change, Record, Scope, Vector
 
 _COMMIT = """
@@ -45,11 +45,6 @@ _BUILT_ON = """
 _FIRST_CHANGES = """
     SELECT memory_id, before, vector_before, min(seq) AS first FROM changes
     WHERE commit_seq IN (SELECT value FROM json_each(?)) GROUP BY memory_id ORDER BY first
-"""
-_LAST_CHANGES = """
-    SELECT memory_id, max(seq) FROM changes WHERE memory_id IN (
-        SELECT memory_id FROM changes WHERE commit_seq IN (SELECT value FROM json_each(?))
-    ) GROUP BY memory_id
 """
 
 
@@ -93,16 +88,17 @@ class Undoing(OpenFile):
                     f"commit {commit_id!r} can not be undone: memories of {lost} were erased since, for good"
                 )
             with readable(f"commit {commit_id!r}"):
-                changes = tuple(_changes_back(connection, list(undone)))
-                last = dict(connection.execute(_LAST_CHANGES, (json.dumps(list(undone)),)))
+                first = connection.execute(_FIRST_CHANGES, (json.dumps(list(undone)),)).fetchall()
+                changes = tuple(_changes_back(connection, first))
+                last = last_changes(connection, [memory_id for memory_id, *_ in first])
                 embedder = load_embedder(connection)
                 commits = (undone.pop(seq), *undone.values())
                 return Undo(commits, Scope(**json.loads(scope)), changes, embedder, last)
 
 
-def _changes_back(connection: apsw.Connection, undone: Sequence[int]) -> Iterator[Change]:
-    """Yield what leads each memory of these commits back to how the first of them found it."""
-    for memory_id, before, vector, _ in connection.execute(_FIRST_CHANGES, (json.dumps(undone),)):
+def _changes_back(connection: apsw.Connection, first: Sequence[tuple[Any, ...]]) -> Iterator[Change]:
+    """Yield what leads each memory back to how the first of its Changes that are undone found it."""
+    for memory_id, before, vector, _ in first:
         row = connection.execute(f"{RECORD_SQL} WHERE m.id = ?", (memory_id,)).fetchone()
         standing = None if row is None else parse_row(row)
         change = _change_back(

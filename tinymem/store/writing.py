@@ -8,7 +8,7 @@ tinymem inserts, updates or deletes memories.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -207,11 +207,15 @@ def write(connection: apsw.Connection, prepared: PreparedCommit, *, keep_message
 
 def _refuse_later_changes(connection: apsw.Connection, decided_on: Mapping[str, int]) -> None:
     """Refuse to write about memories that were changed, or erased, since it was decided."""
-    found = dict(connection.execute(_LAST_CHANGES, (json.dumps(list(decided_on)),)))
-    if found != decided_on:
+    if last_changes(connection, decided_on) != decided_on:
         raise ConflictError(
             "what is to be undone was changed or erased meanwhile; read again and decide again"
         )
+
+
+def last_changes(connection: apsw.Connection, memory_ids: Iterable[str]) -> dict[str, int]:
+    """Return the number of the last Change of each of these memories that ever was."""
+    return dict(connection.execute(_LAST_CHANGES, (json.dumps(list(memory_ids)),)))
 
 
 def _settle_identity(connection: apsw.Connection, prepared: PreparedCommit) -> bool:
