@@ -90,7 +90,7 @@ class Undoing(OpenFile):
             with readable(f"commit {commit_id!r}"):
                 first = connection.execute(_FIRST_CHANGES, (json.dumps(list(undone)),)).fetchall()
                 changes = tuple(_changes_back(connection, first))
-                last = last_changes(connection, [memory_id for memory_id, *_ in first])
+                last = last_changes(connection, [str(memory_id) for memory_id, *_ in first])
                 embedder = load_embedder(connection)
                 commits = (undone.pop(seq), *undone.values())
                 return Undo(commits, Scope(**json.loads(scope)), changes, embedder, last)
