@@ -95,3 +95,26 @@ user.join()
     with opened(path) as store:
         assert {one.id for one in store.select(EVERYTHING)} == {"parent", "later"}
         add(store, record("again"))
+
+
+def test_a_child_can_not_open_what_a_thread_was_reading_all_the_time(tmp_path: Path) -> None:
+    """Python's lock is free while SQLite works, and the connection says nothing to any other thread."""
+    code = """
+forking.PATIENCE_S = 0.05
+count = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n LIMIT ?) SELECT count(*) FROM n"
+inside = threading.Event()
+def use():
+    with store._reading() as connection:
+        inside.set()
+        connection.execute(count, (20_000_000,)).get
+user = threading.Thread(target=use)
+user.start()
+inside.wait()
+forking.time.sleep(0.05)
+in_child(open_anew)
+user.join()
+store.close()
+"""
+    said = told(code, tmp_path / "memory.db")
+    assert "was in use when this process was forked" in said[0]
+    assert said[1:] == ["ended with 0"]

@@ -62,15 +62,18 @@ def refuse_inherited(path: str) -> None:
             )
 
 
-def give_up(connection: apsw.Connection, *, paused: bool) -> None:
-    """Close an inherited connection without writing anything, or see to it that it is never closed."""
+def give_up(connection: apsw.Connection, place: str, *, paused: bool) -> None:
+    """Close an inherited connection without writing anything, or see to it that it is never closed.
+
+    `place` is the whole path of its file: a connection that another thread was using does not say it.
+    """
     if paused and not connection.in_transaction:
         with suppress(apsw.Error):
             connection.config(apsw.SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1)
             return connection.close()
     ctypes.pythonapi.Py_IncRef(ctypes.py_object(connection))
     with suppress(OSError):
-        found = os.stat(connection.filename)
+        found = os.stat(place)
         _inherited.add((found.st_dev, found.st_ino))
 
 

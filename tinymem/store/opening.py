@@ -37,6 +37,7 @@ class OpenFile:
         resident_bytes: int = RESIDENT_BYTES,
     ) -> None:
         self.path = os.fspath(path)
+        self._place = os.path.realpath(self.path)
         self._key = check_key(key, self.path)
         self._busy_timeout_s = busy_timeout_s
         self._quota = quota
@@ -122,7 +123,7 @@ class OpenFile:
     def _leave(self, *, paused: bool) -> None:
         """Give up the connection, in a forked child; `paused` if no thread was using it."""
         if self._connection is not None:
-            forking.give_up(self._connection, paused=paused)
+            forking.give_up(self._connection, self._place, paused=paused)
             self._connection = None
 
 
