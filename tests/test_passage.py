@@ -27,7 +27,7 @@ from tinymem.understand.passage import (
 )
 
 WRITER = OnnxWriter(model_folder("memory/writer"), threads=1)
-TOKENIZER = Tokenizer.from_file(str(model_folder("memory/writer") / "tokenizer.json"))
+TOKENIZER = Tokenizer.from_file(str(model_folder("minilm") / "tokenizer.json"))
 
 SAID = (
     "I live in Łódź with Zoë's dog, Rex! $5.50 it’s +44 C# 漢字 😀 \ud800 [SEP] \x00 cafe\u0301 İ "

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import json
-from pathlib import Path
-
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tinymem.engines.catalog import model_folder
+from tinymem.engines.manifest import read_manifest
 from tinymem.engines.onnx import OnnxModel
 from tinymem.errors import ConfigError
 from tinymem.understand.spot import Spotter, Utterance
@@ -21,15 +19,11 @@ def spotter() -> Spotter:
 
 
 @pytest.fixture(scope="module")
-def narrow(tmp_path_factory: pytest.TempPathFactory) -> Spotter:
+def narrow() -> Spotter:
     """The same model behind a window of 32 tokens, so that short messages need several."""
-    source, folder = model_folder("memory/spotter"), tmp_path_factory.mktemp("narrow")
-    manifest = json.loads((source / "manifest.json").read_text(encoding="utf-8"))
-    manifest |= {"max_tokens": 32, "max_first_tokens": 8}
-    (folder / "manifest.json").write_text(json.dumps(manifest), encoding="utf-8")
-    for name in manifest["files"]:
-        (folder / name).symlink_to(Path(source / name).resolve())
-    return Spotter(OnnxModel(folder))
+    folder = model_folder("memory/spotter")
+    window = {"max_tokens": 32, "max_first_tokens": 8}
+    return Spotter(OnnxModel(folder, manifest={**read_manifest(folder), **window}))
 
 
 def clauses_of(text: str, *parts: str) -> list[tuple[int, int]]:

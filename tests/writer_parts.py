@@ -21,7 +21,7 @@ SILENT = Passage("made/2", "user:", "I ski", (0, 5))
 
 def reader_of(house: list[str]) -> Reader:
     """Return a reader with MiniLM's tokenizer."""
-    return Reader(Tokenizer.from_file(str(model_folder("memory/writer") / "tokenizer.json")), house)
+    return Reader(Tokenizer.from_file(str(model_folder("minilm") / "tokenizer.json")), house)
 
 
 def row_of(reader: Reader, passage: Passage) -> Row:

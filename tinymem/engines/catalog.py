@@ -1,13 +1,15 @@
 """Where the bundled models lie, and whether a model's files are the ones that were published.
 
 A wheel carries them inside the package; in a checkout they lie beside it. Looking for one reads no
-model file; `verify` reads them all. This module must never touch the network.
+model file; `verify` reads them all; loading several reads once what they share. This module must never touch
+the network.
 """
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from functools import lru_cache
 from pathlib import Path
 
 from tinymem.engines.manifest import MANIFEST, read_json
@@ -49,21 +51,6 @@ def verify(folder: str | Path) -> None:
     compare_files(folder, files)
 
 
-def compare_files(folder: Path, expected: Mapping[str, str]) -> None:
-    """Compare files below a folder with the sha256 that is expected of each.
-
-    Raises:
-        ModelFileError: a file is missing or differs.
-    """
-    for name, digest in expected.items():
-        found = file_sha256(folder / name)
-        if found != digest:
-            raise ModelFileError(
-                f"{folder / name} is not the file that was published: its sha256 is {found}, the manifest "
-                f"says {digest}; fetch or install the model again"
-            )
-
-
 def file_sha256(path: Path) -> str:
     """Return the hex digest of a file's bytes.
 
@@ -80,3 +67,38 @@ def file_sha256(path: Path) -> str:
             f"{path} cannot be read ({problem}); fetch or install the model again"
         ) from problem
     return digest.hexdigest()
+
+
+def known_sha256(path: Path) -> str:
+    """Return the hex digest of a file's bytes, without reading a file again that nobody has written to.
+
+    Raises:
+        ModelFileError: the file cannot be read.
+    """
+    if not path.is_file():
+        return file_sha256(path)  # which says why not
+    state = path.stat()
+    return sha256_as_of(path.resolve(), state.st_ino, state.st_size, state.st_mtime_ns)
+
+
+@lru_cache(maxsize=64)
+def sha256_as_of(path: Path, *_: int) -> str:
+    """Return the hex digest of a file that has some number, length and time; other ones are another file."""
+    return file_sha256(path)
+
+
+def compare_files(
+    folder: Path, expected: Mapping[str, str], digest_of: Callable[[Path], str] = file_sha256
+) -> None:
+    """Compare files, named from a folder, with the sha256 that is expected of each.
+
+    Raises:
+        ModelFileError: a file is missing or differs.
+    """
+    for name, digest in expected.items():
+        found = digest_of(folder / name)
+        if found != digest:
+            raise ModelFileError(
+                f"{folder / name} is not the file that was published: its sha256 is {found}, the manifest "
+                f"says {digest}; fetch or install the model again"
+            )

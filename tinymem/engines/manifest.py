@@ -3,6 +3,9 @@
 Our folders say it in `manifest.json`; a sentence-transformers folder says it in half a dozen small
 files, which are read here as the same dictionary. What we could not compute faithfully (an unknown
 pooling, a Dense layer after it) is refused here and never guessed at.
+
+A model that shares weights with others beside it says `weights_folder`: the folder above both, seen from its
+own. Its graph names their files from there (ONNX's "external data"), and `files` lists their digests.
 """
 
 from __future__ import annotations
@@ -61,13 +64,30 @@ def check_manifest(manifest: Mapping[str, Any], folder: Path) -> None:
     for key in {"max_tokens", "max_first_tokens", "dimension"} & manifest.keys():
         if type(manifest[key]) is not int or manifest[key] < 1:
             raise ModelFileError(f"{key} is {manifest[key]!r} in {folder}: it must be a whole number above 0")
-    for name in (manifest["model"], manifest["tokenizer"]):
+    shared = shared_files(manifest, folder)
+    for name in (manifest["model"], manifest["tokenizer"], *shared):
         if not (folder / name).is_file():
-            raise ModelFileError(f"{folder / name} is missing: export the model again, or fetch it again")
+            again = "export the model again, or fetch it again"
+            if name in shared:
+                again = "models that share weights must stay beside each other; fetch or install them again"
+            raise ModelFileError(f"{folder / name} is missing: {again}")
     if "pooling" in manifest and manifest["pooling"] not in POOLINGS:
         raise ModelFileError(
             f"{folder} pools by {manifest['pooling']!r}; only {', '.join(POOLINGS)} can be computed here"
         )
+
+
+def shared_files(manifest: Mapping[str, Any], folder: Path) -> list[str]:
+    """Return the files of other models that a model needs, as its manifest names them from its own folder."""
+    above, files = manifest.get("weights_folder"), manifest.get("files")
+    if above is None:
+        return []
+    if not isinstance(above, str) or not isinstance(files, dict):
+        raise ModelFileError(
+            f"the manifest of {folder} has a weights_folder that is no text, or lists no files: export the "
+            "model again"
+        )
+    return [name for name in files if name.startswith(f"{above}/")]
 
 
 def sentence_transformers_settings(folder: Path) -> dict[str, Any]:

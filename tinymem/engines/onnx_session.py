@@ -18,10 +18,11 @@ from weakref import WeakValueDictionary
 import numpy as np
 from numpy.typing import NDArray
 
-from tinymem.engines.catalog import compare_files, file_sha256
+from tinymem.engines.catalog import compare_files, file_sha256, known_sha256
 from tinymem.engines.cores import usable_cores
 from tinymem.engines.int8_check import int8_products_are_exact
-from tinymem.engines.onnx_weights import graph_without_weights
+from tinymem.engines.manifest import shared_files
+from tinymem.engines.onnx_weights import common_folder, graph_without_weights
 from tinymem.engines.tokens import TextCutter, Tokens, Vocabulary, padded
 from tinymem.errors import EmbeddingError, EngineError, ModelFileError
 from tinymem.freed import give_back_freed
@@ -101,12 +102,13 @@ def load_session(folder: Path, manifest: Mapping[str, Any], threads: int) -> Ses
         ModelFileError: a file is damaged, of another kind, or not the one the manifest means.
     """
     listed = manifest.get("files", {})
-    used = {name: listed[name] for name in (manifest["model"], manifest["tokenizer"]) if name in listed}
+    needed = [manifest["model"], manifest["tokenizer"], *shared_files(manifest, folder)]
+    used = {name: listed[name] for name in needed if name in listed}
     with ThreadPoolExecutor(2) as pool:  # hashing, parsing and loading all let go of the GIL
-        compared = pool.submit(compare_files, folder, used)
+        compared = pool.submit(compare_files, folder, used, known_sha256)
         parsed = pool.submit(shared_vocabulary, folder / manifest["tokenizer"])
         try:
-            runner = load_graph(folder / manifest["model"], threads)
+            runner = load_graph(folder / manifest["model"], threads, shared_weights(folder, manifest))
             vocabulary = parsed.result()
         finally:
             compared.result()  # a wrong digest explains a failed load best
@@ -116,7 +118,14 @@ def load_session(folder: Path, manifest: Mapping[str, Any], threads: int) -> Ses
     return Session(folder.name, runner, cutter, inputs, outputs, per_token)
 
 
-def load_graph(path: Path, threads: int) -> Any:
+def shared_weights(folder: Path, manifest: Mapping[str, Any]) -> dict[str, Path]:
+    """Return the files of other models that a model takes weights from, by its graph's names for them."""
+    above = manifest.get("weights_folder")
+    names = shared_files(manifest, folder)
+    return {name.removeprefix(f"{above}/"): (folder / name).resolve() for name in names}
+
+
+def load_graph(path: Path, threads: int, shared: Mapping[str, Path] | None = None) -> Any:
     """Return an onnxruntime session on the CPU."""
     runtime = import_runtime()
     options = runtime.SessionOptions()
@@ -130,9 +139,9 @@ def load_graph(path: Path, threads: int) -> Any:
     with mapped_errors(
         ModelFileError, f"{path} cannot be loaded: it is damaged, or no model for onnxruntime"
     ):
-        graph = graph_without_weights(path.resolve())
+        graph = graph_without_weights(path.resolve(), shared)
         if graph:
-            options.add_session_config_entry(BESIDE, str(path.resolve().parent))
+            options.add_session_config_entry(BESIDE, str(common_folder(path.resolve(), shared or {})))
         session = runtime.InferenceSession(graph or str(path), options, providers=["CPUExecutionProvider"])
     give_back_freed()
     return session
