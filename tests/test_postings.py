@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+import random
 from collections.abc import Iterator
 from dataclasses import replace
 from itertools import cycle
 from typing import Any
 
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.store_parts import add, commit, opened, record
 from tinymem.errors import CorruptError
-from tinymem.store import known, matches
+from tinymem.store import known, matches, phrases
 from tinymem.store.filters import EVERYTHING, Where
 from tinymem.store.held import Held
 from tinymem.store.keywords import match_query
@@ -185,3 +187,115 @@ def test_places_are_forgotten_when_they_take_too_much_or_too_much_has_changed(
         add(store, record(f"m{number}", "tea"))
         assert store.keyword_matches("tea", EVERYTHING, 99) == by_fts5(store, "tea")
         assert len(words._changed) <= 3
+
+
+LONG = "tea green cat dog rain snow wind sun moon star sea 東京都 b12 wi-fi"
+
+
+def crowded(store: Store, seed: int) -> list[str]:
+    """Fill a store with 120 memories, long and short, some with words around them; give their texts."""
+    chance = random.Random(seed)
+    said = [" ".join(chance.choices(LONG.split(), k=chance.choice((1, 1, 2, 3, 8, 40)))) for _ in range(120)]
+    follows = [f"m{number - 1}" if number and chance.random() < 0.3 else None for number in range(120)]
+    owners = [Scope(user_id=chance.choice(("bo", "maya", "maya"))) for _ in said]
+    add(
+        store,
+        *(
+            record(f"m{number}", text, scope=owner, follows=before)
+            for number, (text, owner, before) in enumerate(zip(said, owners, follows, strict=True))
+        ),
+    )
+    return said
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_the_best_of_many_are_those_of_fts5_whatever_the_limit(seed: int) -> None:
+    """Memories of which the length is not read can not be among them."""
+    with opened() as store, pytest.MonkeyPatch.context() as patch:
+        patch.setattr(matches, "near_words", lambda connection, words: [])
+        said = crowded(store, seed)
+        for query in ("tea", "green tea", "cat dog b12", "rain 東京都 wi-fi snow", said[7], said[11]):
+            for where in (EVERYTHING, BO):
+                expected = by_fts5(store, query, where)
+                for limit in (1, 3, 10, 1_000, 30, 0):
+                    assert store.keyword_matches(query, where, limit) == expected[:limit]
+                rows = [row for row, _ in expected]
+                assert store.keyword_scores(query, where, rows[::-2]) == dict(expected[::-2])
+
+
+def test_lengths_are_read_only_of_what_can_be_among_the_best(store: Store) -> None:
+    add(store, *(record(f"m{number}", "tea " + "leaf " * number) for number in range(100)))
+    add(store, *(record(f"t{number}", "tea tea tea tea") for number in range(5)))
+    assert [row for row, _ in store.keyword_matches("tea", EVERYTHING, 5)] == [101, 102, 103, 104, 105]
+    assert 5 <= np.count_nonzero(store._held.postings._lengths) < 50
+    assert store.keyword_matches("tea", EVERYTHING, 200) == by_fts5(store, "tea")
+
+
+@pytest.mark.parametrize("most", [3, 40, 150])
+@pytest.mark.parametrize("seed", range(3))
+def test_a_memory_has_one_score_whatever_was_asked_before(seed: int, most: int) -> None:
+    """... and however many results were wanted, where the commonest words are left out, too."""
+    with opened() as store, pytest.MonkeyPatch.context() as patch:
+        patch.setattr(matches, "MAX_POSTINGS", most)
+        said = crowded(store, seed)
+        asked = [
+            (query, where)
+            for query in ("tea cat", "東京都 rain", said[3], said[5])
+            for where in (EVERYTHING, BO)
+        ]
+        scores: dict[tuple[str, str], list[tuple[int, float]]] = {}
+        for _ in range(2):
+            for query, where in asked:
+                found = store.keyword_matches(query, where, 1_000)
+                assert scores.setdefault((query, where.sql), found) == found
+                assert store.keyword_matches(query, where, 7) == found[:7]
+                assert store.keyword_scores(query, where, [row for row, _ in found]) == dict(found)
+            random.Random(seed).shuffle(asked)
+            store._held._forget()
+
+
+def test_a_phrase_that_nobody_chosen_can_hold_is_not_looked_for(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bo = Scope(user_id="bo")
+    add(
+        store,
+        record("m0", "green tea"),
+        record("m1", "tea for a green frog", scope=bo),
+        record("m2", "tea", scope=bo),
+    )
+    read, together = [], phrases.Phrases._together
+
+    def reads(reader: phrases.Phrases, phrase: str) -> phrases.Posting:
+        read.append(phrase)
+        return together(reader, phrase)
+
+    monkeypatch.setattr(phrases.Phrases, "_together", reads)
+    for query in ("green tea", "tea frog", "green dog"):
+        for where in (EVERYTHING, BO):
+            assert store.keyword_matches(query, where, 9) == by_fts5(store, query, where)
+    assert read == ["green tea", "green tea"]
+    assert store.keyword_matches("green tea", Where("m.user_id = ?", ("nobody",)), 9) == []
+    assert read == ["green tea", "green tea"]
+
+
+def test_what_is_given_out_may_be_changed(store: Store) -> None:
+    add(store, record("m0", "green tea"), record("m1", "black tea"))
+    found = store.keyword_matches("tea", EVERYTHING, 9)
+    expected = list(found)
+    found.clear()
+    assert store.keyword_matches("tea", EVERYTHING, 9) == expected != []
+
+
+def test_counts_are_forgotten_when_there_are_too_many(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(known, "MOST_COUNTS", 5)
+    add(store, record("m0", "green tea"), record("m1", "black tea"), record("m2", "rain"))
+    for number in range(20):
+        query = f"green tea word{number}"
+        assert store.keyword_matches(query, EVERYTHING, 9) == by_fts5(store, "green tea")
+        assert len(store._held.postings._known._counts) <= 5
+
+
+def test_a_row_that_nobody_ever_numbered_is_damage(store: Store) -> None:
+    with pytest.raises(CorruptError, match="numbers its memories as nobody did"), store._open() as connection:
+        store._held.postings.renew(connection, {1, 2**62})

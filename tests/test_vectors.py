@@ -1,9 +1,11 @@
 from __future__ import annotations
 
+import gc
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
+from weakref import ref
 
 import numpy as np
 import pytest
@@ -13,6 +15,7 @@ from hypothesis import strategies as st
 from tests.store_parts import DIMENSION, EMBEDDER, add, commit, opened, random_unit, record, unit, write
 from tinymem.errors import CorruptError
 from tinymem.store import vectors
+from tinymem.store.chosen import REMEMBERED
 from tinymem.store.filters import EVERYTHING, Where
 from tinymem.store.held import Held
 from tinymem.store.resident import FARTHEST, ResidentVectors
@@ -272,6 +275,43 @@ def test_no_more_vectors_are_held_in_full_than_may_be(store: Store) -> None:
     assert ask(held, store, unit(1), EVERYTHING, 1) == [(61, 1.0)]
     assert held.vectors._loaded.matrix is None
     assert held.vectors._loaded._rows.shape == (60, 8)
+
+
+def test_what_a_filter_chose_is_forgotten_with_the_filter(store: Store) -> None:
+    held = Held()
+    for number in range(3 * REMEMBERED):
+        ask(held, store, unit(1), Where("m.user_id <> ?", (str(number),)), 1)
+    gc.collect()
+    assert len(held.vectors._parts) <= REMEMBERED
+
+
+def test_vectors_that_are_loaded_anew_are_not_held_twice(store: Store) -> None:
+    held = Held()
+    for where in (EVERYTHING, EVEN):
+        ask(held, store, unit(1), where, 1)
+    assert held.vectors._loaded is not None
+    before = ref(held.vectors._loaded)
+    add(store, *(scoped(number) for number in range(60, 200)), vectors=[unit(1)] * 140)
+    assert len(ask(held, store, unit(1), EVEN, 200)) == 100
+    gc.collect()
+    assert before() is None
+
+
+@pytest.mark.parametrize("limit", [0, vectors.EXACT_LIMIT])
+def test_a_filter_that_chooses_others_now_is_asked_again(monkeypatch: pytest.MonkeyPatch, limit: int) -> None:
+    """... where only who is chosen has changed, and whichever way vectors are compared."""
+    monkeypatch.setattr(vectors, "EXACT_LIMIT", limit)
+    generator = np.random.default_rng(9)
+    wheres = (EVERYTHING, EVEN, Where("m.user_id = ?", ("rare",)))
+    with opened() as store:
+        add(store, *map(scoped, range(40)), vectors=[random_unit(generator) for _ in range(40)])
+        for number in (3, 8, 30):
+            for where in wheres:
+                assert same(store.nearest(unit(1), where, 50), brute_force(store, unit(1), where, 50))
+            renamed = replace(scoped(number), scope=Scope(user_id="rare"))
+            store.apply(commit(Change("UPDATE", before=scoped(number), after=renamed)))
+        for where in wheres:
+            assert same(store.nearest(unit(1), where, 50), brute_force(store, unit(1), where, 50))
 
 
 def test_a_vector_that_is_gone_from_under_its_row_is_damage(store: Store) -> None:

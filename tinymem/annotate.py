@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import TYPE_CHECKING
 
+from tinymem.meanwhile import meanwhile
 from tinymem.store.entities import owner_of
 from tinymem.types import Change, Record, Triple, Vector
 from tinymem.understand.entities import Names, canonical, renamed
@@ -27,8 +28,8 @@ Known = Callable[[Record], Mapping[str, Vector | None]]
 Embed = Callable[[Sequence[str]], Mapping[str, Vector]]
 """Returns the vector of each text, by text."""
 
-Coming = Callable[[], Mapping[str, Vector]]
-"""Waits for vectors, by text, that are being computed."""
+Missing = Callable[[], Mapping[str, Vector]]
+"""Computes the vectors, by text, of Changes that have none so far."""
 
 
 @dataclass(frozen=True)
@@ -47,20 +48,28 @@ class Annotator:
     embed_for_file: Embed
 
     def annotate(
-        self, changes: Sequence[Change], said_at: Callable[[Change], datetime], coming: Coming = dict
+        self,
+        changes: Sequence[Change],
+        said_at: Callable[[Change], datetime],
+        missing: Missing | None = None,
     ) -> tuple[tuple[Change, ...], dict[str, Vector]]:
         """Return the Changes with annotated Records, and the vectors of the names in new relations.
 
-        `said_at` returns when that was said which a Change stores. `coming` returns the vectors of those that
-        have none so far; the days are found meanwhile.
+        `said_at` returns when that was said which a Change stores. With `missing` the Changes have no vectors
+        so far; the days are found while those are computed.
         """
         fresh = [place for place, change in enumerate(changes) if has_new_text(change)]
         done = list(changes)
-        for place in fresh:
-            done[place] = dated(done[place], said_at(done[place]))
-        vectors = coming()
-        for place in fresh if vectors else ():
-            done[place] = replace(done[place], vector=vectors.get(record_of(done[place]).text))
+        if missing is None:
+            for place in fresh:
+                done[place] = dated(done[place], said_at(done[place]))
+        else:
+            with meanwhile(
+                lambda: [dated(changes[place], said_at(changes[place])) for place in fresh]
+            ) as days:
+                vectors = missing()
+            for place, change in zip(fresh, days.result(), strict=True):
+                done[place] = replace(change, vector=vectors.get(record_of(change).text))
         if self.categorizer is not None:
             self._categorize(done, fresh)
         names = self._relate(done, fresh) if self.relate is not None else {}

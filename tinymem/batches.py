@@ -9,6 +9,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from itertools import islice
 from typing import Any
 
@@ -16,7 +17,6 @@ from tinymem import arguments
 from tinymem.bulk import Item, numbered, parse_item
 from tinymem.core import retried
 from tinymem.errors import ImmutableError, MemoryNotFoundError, ValidationError
-from tinymem.meanwhile import begun
 from tinymem.remember import UNWANTED, allowed_texts
 from tinymem.revise import Revision, parse_revision_item
 from tinymem.types import Change, Commit, Record, Vector
@@ -169,9 +169,10 @@ class Batches(Understanding):
             for item in new.values()
             if item.text not in wanted
         ]
-        vectors = begun(lambda: self._vectors_in_parts([record.text for record in records]))
+        texts = [record.text for record in records]
         changes = tuple(Change("ADD", None, record) for record in records)
-        return self._annotated_commit("add_many", arguments.NOBODY, changes, vectors.result), unwanted
+        embed = partial(self._vectors_in_parts, texts)
+        return self._annotated_commit("add_many", arguments.NOBODY, changes, embed), unwanted
 
     def _vectors_in_parts(self, texts: Sequence[str]) -> dict[str, Vector]:
         """Return the embedding of each text, embedded so many at once."""

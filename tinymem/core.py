@@ -10,7 +10,7 @@ import os
 import threading
 import uuid
 from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import Future
+from contextlib import nullcontext
 from dataclasses import replace
 from datetime import datetime, timezone
 from types import TracebackType
@@ -27,7 +27,7 @@ from tinymem.errors import (
     ValidationError,
     shown,
 )
-from tinymem.meanwhile import begun
+from tinymem.meanwhile import meanwhile
 from tinymem.redact import Redact, parse_redact
 from tinymem.store.filters import EVERYTHING, UNARCHIVED, Where, scope_where, unexpired_where, where
 from tinymem.store.quota import Quota
@@ -296,16 +296,16 @@ class MemoryCore:
         texts = list(dict.fromkeys(texts))
         return dict(zip(texts, self._embed(texts, "document"), strict=True)) if texts else {}
 
-    def _query_vector(self, query: str) -> Vector | None:
-        """Return the embedding of a query, or None where the file has no vectors of this embedder."""
-        coming = self._begin_query_vector(query)
-        return None if coming is None else coming.result()
+    def _query_vector(self, query: str, aside: Callable[[], None] | None = None) -> Vector | None:
+        """Return the embedding of a query, or None where the file has no vectors of this embedder.
 
-    def _begin_query_vector(self, query: str) -> Future[Vector] | None:
-        """Begin to embed a query, on another thread; None where the file has no vectors of this embedder."""
+        What can be done `aside` is done on another thread while the query is embedded.
+        """
         if not self._store.vectors_match(self._embedder.identity):
             return None
-        return begun(lambda: self._embed([query], "query")[0])
+        with nullcontext() if aside is None else meanwhile(aside):
+            row: Vector = self._embed([query], "query")[0]
+        return row
 
     def _embed(self, texts: Sequence[str], kind: Literal["document", "query"]) -> Vector:
         rows = self._embedder.embed(texts, kind=kind)

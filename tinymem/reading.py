@@ -15,7 +15,7 @@ from tinymem.errors import MemoryNotFoundError
 from tinymem.recall.events import days_of_event
 from tinymem.recall.names import possible_names, without_names
 from tinymem.recall.rerank import judged, reranked
-from tinymem.recall.search import Asked
+from tinymem.recall.search import Asked, pool_of
 from tinymem.recall.search import search as search_store
 from tinymem.recall.when import Time
 from tinymem.store.filters import Where
@@ -110,7 +110,7 @@ class Reading(Understanding):
         wanted = arguments.parse_fields(fields)
         form = (arguments.parse_output_format(output_format), self._graph_wanted(enable_graph))
         with self._store.as_of(moment) as store:
-            meant = self._asked(asked, store, condition, today)
+            meant = self._asked(asked, store, condition, today, most)
             if wished and self._reranker is not None:
                 found = search_store(store, meant, condition, limit=judged(most))
                 found = reranked(found, asked, self._reranker, limit=most, threshold=least)
@@ -119,8 +119,11 @@ class Reading(Understanding):
         results = [render.render_fields(render.render_hit(hit, explaining), wanted) for hit in found]
         return render.render_results(results, [hit.record for hit in found], *form)
 
-    def _asked(self, query: str, store: Store, condition: Where, today: date) -> Asked:
-        """Return a query as it is searched for: who spoke and when it was count by themselves."""
+    def _asked(self, query: str, store: Store, condition: Where, today: date, limit: int) -> Asked:
+        """Return a query as it is searched for: who spoke and when it was count by themselves.
+
+        Its words are looked up while it is embedded.
+        """
         named = store.speakers(possible_names(query), condition)
         speaker = named[0] if len({name.casefold() for name in named}) == 1 else None
         asking = asking_of(query, today)
@@ -131,7 +134,10 @@ class Reading(Understanding):
             if event is not None:
                 days, text = asking.beside(*event, today), asking.rest
         time = Time(*(days or (None, None)), asking.when) if days or asking.when else None
-        return Asked(query, self._begin_query_vector(without_names(text, named)), speaker, time)
+        vector = self._query_vector(
+            without_names(text, named), lambda: store.read_ahead(query, condition, pool_of(limit))
+        )
+        return Asked(query, vector, speaker, time)
 
     def get(self, memory_id: str, *, as_of: datetime | date | str | float | None = None) -> MemoryItem | None:
         """Return one memory, expired or archived or not, or None when the id is unknown or deleted.

@@ -13,7 +13,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from tinymem import arguments, config
-from tinymem.annotate import Annotator, Coming, record_of
+from tinymem.annotate import Annotator, Missing, record_of
 from tinymem.core import MemoryCore, retried
 from tinymem.plan import Circumstances, scope_of
 from tinymem.remember import (
@@ -85,15 +85,15 @@ class Understanding(MemoryCore):
         return "\n".join(said) or None
 
     def _annotated_commit(
-        self, call: str, scope: Scope, changes: tuple[Change, ...], coming: Coming = dict
+        self, call: str, scope: Scope, changes: tuple[Change, ...], missing: Missing | None = None
     ) -> Commit:
         """Annotate what the Changes store as this Memory does by default, and write them as one commit.
 
-        `coming` returns the vectors of those that have none so far.
+        `missing` computes their vectors where they have none so far.
         """
         categorizer = self._categorizer(None) if self._categorize else None
         annotator = self._annotator(categorizer, self._graph_wanted(None))
-        annotated, names = annotator.annotate(changes, lambda change: record_of(change).updated_at, coming)
+        annotated, names = annotator.annotate(changes, lambda change: record_of(change).updated_at, missing)
         return self._commit(call, scope, annotated, names=names)
 
     def _last_said(self, messages: Sequence[Message], call: Circumstances) -> dict[Scope, str]:

@@ -8,7 +8,6 @@ are also judged by what was said around them; a memory that stands alone is judg
 from __future__ import annotations
 
 from collections.abc import Mapping
-from concurrent.futures import Future
 from dataclasses import dataclass
 
 from tinymem.errors import CorruptError
@@ -27,19 +26,12 @@ TIMELY_LEAST = 30  # candidates from the time that the query names, from each si
 
 @dataclass(frozen=True)
 class Asked:
-    """A query: its words, the embedding of what it asks but for names, and whom and what time it names.
-
-    The words are looked for while the embedding is still being computed.
-    """
+    """A query: its words, the embedding of what it asks but for names, and whom and what time it names."""
 
     words: str
-    vector: Vector | Future[Vector] | None = None
+    vector: Vector | None = None
     speaker: str | None = None
     time: Time | None = None
-
-    def embedding(self) -> Vector | None:
-        """Return the embedding, waiting for it where that is needed; None where meaning can not be asked."""
-        return self.vector.result() if isinstance(self.vector, Future) else self.vector
 
 
 def search(
@@ -70,10 +62,9 @@ def candidates(store: Store, asked: Asked, where: Where, limit: int) -> list[Sco
 
     What only one side found is scored on the other as well, so that a score never depends on the limit.
     """
-    pool = max(POOL_FACTOR * limit, POOL_LEAST)
+    pool = pool_of(limit)
     bm25s = dict(store.keyword_matches(asked.words, where, pool))
-    vector = asked.embedding()
-    cosines = {} if vector is None else dict(store.nearest(vector, where, pool))
+    cosines = {} if asked.vector is None else dict(store.nearest(asked.vector, where, pool))
     exhausted = len(bm25s) < pool  # then no other memory shares a word with the query
     timely = of_that_time(store, asked, where, limit)
     around = store.around([*bm25s, *cosines, *timely])
@@ -81,8 +72,8 @@ def candidates(store: Store, asked: Asked, where: Where, limit: int) -> list[Sco
     if len(rows) > len(around):
         around |= store.around([row for row in rows if row not in around]) if around else {}
     measured = rows.union(*map(members, around.values()))
-    if vector is not None:
-        cosines |= store.similarities(vector, [row for row in measured if row not in cosines])
+    if asked.vector is not None:
+        cosines |= store.similarities(asked.vector, [row for row in measured if row not in cosines])
     unread = [row for row in rows if row not in bm25s]
     if unread and not exhausted:
         bm25s |= store.keyword_scores(asked.words, where, unread)
@@ -103,13 +94,17 @@ def candidates(store: Store, asked: Asked, where: Where, limit: int) -> list[Sco
     )
 
 
+def pool_of(limit: int) -> int:
+    """Return how many candidates are taken from each side."""
+    return max(POOL_FACTOR * limit, POOL_LEAST)
+
+
 def of_that_time(store: Store, asked: Asked, where: Where, limit: int) -> set[int]:
     """Return the best of the memories from the time that a query names, however many others are better."""
     if asked.time is None or not asked.time.is_limited:
         return set()
     then, most = where & within_where(asked.time.first, asked.time.last), max(limit, TIMELY_LEAST)
-    vector = asked.embedding()
-    by_meaning = [] if vector is None else store.nearest(vector, then, most)
+    by_meaning = [] if asked.vector is None else store.nearest(asked.vector, then, most)
     return {row for row, _ in (*by_meaning, *store.keyword_matches(asked.words, then, most))}
 
 

@@ -24,6 +24,7 @@ from tinymem.store.outgoing import read_lines
 from tinymem.store.schema import APPLICATION_ID, vectors_sql
 from tinymem.store.transfer import Made, restore_lines
 from tinymem.store.vectors import load_embedder
+from tinymem.store.writing import start_generation
 
 
 class Copies(OpenFile):
@@ -143,7 +144,7 @@ def drop_leftovers(connection: apsw.Connection) -> None:
     """Rid keyword index and vectors of what no memory has any more; run it in a write transaction.
 
     Their deletions only mark: FTS5 forgets a word when it merges all of its segments, sqlite-vec never
-    forgets a vector.
+    forgets a vector. Afterwards vectors lie elsewhere.
     """
     connection.execute("INSERT INTO memory_fts(memory_fts) VALUES ('optimize')")
     embedder = load_embedder(connection)
@@ -152,6 +153,7 @@ def drop_leftovers(connection: apsw.Connection) -> None:
         connection.execute("DROP TABLE memory_vec")
         connection.execute(vectors_sql(int(embedder["dimension"])))
         connection.executemany("INSERT INTO memory_vec(rowid, embedding) VALUES (?, ?)", rows)
+        start_generation(connection)
 
 
 def shrink(connection: apsw.Connection) -> None:

@@ -23,6 +23,9 @@ REMEMBERED_BYTES = 16_000_000
 MOST_CHANGED = 200
 """Memories that may have changed; beyond, everything is forgotten."""
 
+MOST_COUNTS = 10_000
+"""Words and phrases of which it is remembered how common they are, 3 MB; beyond, all counts are forgotten."""
+
 Places = NDArray[np.int64]
 """Twice the row of each place where a word stands, and one more where that is in the context; ascending."""
 
@@ -88,6 +91,8 @@ class KnownWords:
 
     def learn_count(self, phrase: str, count: int, limit: int) -> None:
         """Remember in how many memories a phrase stands, counted up to a limit; -1 is without one."""
+        if len(self._counts) >= MOST_COUNTS:
+            self._counts.clear()
         self._counts[phrase] = len(self._changed), count, limit if limit >= 0 else count + 1
 
 

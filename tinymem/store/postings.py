@@ -1,8 +1,8 @@
 """BM25 for many memories at once: the numbers of FTS5's bm25(), to the last bit, in a quarter of its time.
 
 FTS5 looks up the length of each memory by a query of its own, and reads everything again for each row that
-is asked about. Here lengths are remembered, and so is what was read for the last query: it is next asked
-about what was found by its meaning.
+is asked about. Here lengths are remembered, and so is what was read for the last queries: one is asked again
+about what was found by its meaning, and of the time that it names.
 
 Source: https://sqlite.org/fts5.html#the_bm25_function
 """
@@ -10,8 +10,9 @@ Source: https://sqlite.org/fts5.html#the_bm25_function
 from __future__ import annotations
 
 import json
+from collections import OrderedDict
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from math import log
 from typing import cast
 
@@ -20,7 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tinymem.errors import CorruptError
-from tinymem.store.chosen import Choice, Chosen
+from tinymem.store.chosen import Choice, Chosen, check_rows
 from tinymem.store.filters import Where
 from tinymem.store.known import KnownWords
 from tinymem.store.phrases import K1, B, Near, Phrases, Posting, among, firsts
@@ -28,6 +29,7 @@ from tinymem.store.resident import Rowids
 
 _TOTALS = "SELECT block FROM memory_fts_data WHERE id = 1"
 _CONTRADICTION = "the keyword index contradicts itself: repair() makes it anew"
+_LAST = 4  # queries of which it is remembered what was read
 _ROUNDING = 1e-9  # far more than sums of a hundred floats are off
 _LENGTHS = "SELECT id, sz FROM memory_fts_docsize WHERE id IN (SELECT value FROM json_each(?))"
 
@@ -46,6 +48,15 @@ class Sought:
     near: Near
 
 
+@dataclass(frozen=True)
+class Found:
+    """Where phrases stand, the chosen memories that hold any, ascending, and what was `best` by its limit."""
+
+    postings: list[Posting]
+    rowids: Rowids
+    best: dict[int, list[tuple[int, float]]] = field(default_factory=dict)
+
+
 class Postings:
     """Scores memories by FTS5's index, inside a read transaction; `Held` says what has changed."""
 
@@ -53,27 +64,60 @@ class Postings:
         self._chosen = chosen
         self._known = KnownWords()
         self._lengths = np.zeros(0, dtype=np.int32)  # by row; 0 is not known yet
-        self._last: tuple[tuple[Sought, Choice], list[Posting], Rowids] | None = None
+        self._last: OrderedDict[tuple[Sought, Choice], Found] = OrderedDict()
 
     def forget(self) -> None:
         """Forget everything."""
         self._known.forget()
         self._lengths = np.zeros(0, dtype=np.int32)
-        self._last = None
+        self._last.clear()
 
     def renew(self, connection: apsw.Connection, rowids: Collection[int]) -> None:
         """Learn that these memories were indexed anew, or are gone."""
-        self._known.renew(connection, rowids)
         changed = np.array(list(rowids), dtype=np.int64)
+        check_rows(changed)
+        self._known.renew(connection, rowids)
         self._lengths[changed[changed < len(self._lengths)]] = 0
-        self._last = None
+        self._last.clear()
 
     def best(self, connection: apsw.Connection, sought: Sought, limit: int) -> list[tuple[int, float]]:
         """Return (rowid, bm25) of the memories that hold any of the phrases, best first, ties by row.
 
         How long a memory is has to be read for each; so it is for those alone that can be among the best.
         """
-        postings, rowids = self._find(connection, sought)
+        found = self._find(connection, sought)
+        if limit not in found.best:
+            found.best[limit] = self._best(connection, found.postings, found.rowids, limit)
+        return list(found.best[limit])
+
+    def scores(
+        self, connection: apsw.Connection, sought: Sought, rowids: Collection[int]
+    ) -> dict[int, float]:
+        """Return the bm25 of those of these memories that hold any of the phrases."""
+        found = self._find(connection, sought)
+        asked = np.array(sorted(rowids), dtype=np.int64)
+        asked = asked[among(asked, found.rowids)]
+        scores = self._scores(connection, found.postings, asked)
+        return dict(zip(asked.tolist(), scores.tolist(), strict=True))
+
+    def _find(self, connection: apsw.Connection, sought: Sought) -> Found:
+        """Return where the phrases stand, and the chosen memories that hold any, as remembered or read."""
+        key = sought, self._chosen.rows(connection, sought.where)
+        if key not in self._last:
+            choice = key[1]
+            reader = Phrases(connection, self._known, sought.around, self._weigh)
+            postings = reader.affordable(sought.phrases, sought.most, sought.near, choice)
+            chosen = [each.rowids[choice.has(each.rowids)] for each in postings]
+            rowids = np.concatenate(chosen) if chosen else np.empty(0, dtype=np.int64)
+            rowids.sort()
+            self._last[key] = Found(postings, rowids[firsts(rowids)])
+            if len(self._last) > _LAST:
+                self._last.popitem(last=False)
+        return self._last[key]
+
+    def _best(
+        self, connection: apsw.Connection, postings: Sequence[Posting], rowids: Rowids, limit: int
+    ) -> list[tuple[int, float]]:
         if limit < 1 or not len(rowids):
             return []
         if len(rowids) > limit:
@@ -84,27 +128,6 @@ class Postings:
         scores = self._scores(connection, postings, rowids)
         order = np.lexsort((rowids, -scores))[:limit]
         return list(zip(rowids[order].tolist(), scores[order].tolist(), strict=True))
-
-    def scores(
-        self, connection: apsw.Connection, sought: Sought, rowids: Collection[int]
-    ) -> dict[int, float]:
-        """Return the bm25 of those of these memories that hold any of the phrases."""
-        postings, holding = self._find(connection, sought)
-        asked = np.array(sorted(rowids), dtype=np.int64)
-        asked = asked[among(asked, holding)]
-        return dict(zip(asked.tolist(), self._scores(connection, postings, asked).tolist(), strict=True))
-
-    def _find(self, connection: apsw.Connection, sought: Sought) -> tuple[list[Posting], Rowids]:
-        """Return where the phrases stand, and the chosen memories that hold any, ascending."""
-        choice = self._chosen.rows(connection, sought.where)
-        if self._last is None or self._last[0] != (sought, choice):
-            reader = Phrases(connection, self._known, sought.around, self._weigh)
-            postings = reader.affordable(sought.phrases, sought.most, sought.near, choice)
-            chosen = [each.rowids[choice.has(each.rowids)] for each in postings]
-            rowids = np.concatenate(chosen) if chosen else np.empty(0, dtype=np.int64)
-            rowids.sort()
-            self._last = (sought, choice), postings, rowids[firsts(rowids)]
-        return self._last[1:]
 
     def _bounds(
         self, connection: apsw.Connection, postings: Sequence[Posting], rowids: Rowids

@@ -163,6 +163,14 @@ class Store(Neighbours, MemoryDays, Erasing, Mending, Past, Undoing, Log, Rekeyi
             self._held.follow(connection)
             return find_matches(connection, self._held.postings, query, where, limit)
 
+    def read_ahead(self, query: str, where: Where, limit: int) -> None:
+        """Read what `keyword_matches` of the same is going to ask for, if no other thread uses the file."""
+        if self._lock.acquire(blocking=False):
+            try:
+                self.keyword_matches(query, where, limit)
+            finally:
+                self._lock.release()
+
     def keyword_scores(self, query: str, where: Where, rowids: Sequence[int]) -> dict[int, float]:
         """Return the BM25 of memories that meet a condition and hold any word of the query, by rowid."""
         with self._reading() as connection:

@@ -33,10 +33,12 @@ _CHUNKS = """
 """
 _PLACES = """
     SELECT rowid, chunk_id, chunk_offset FROM memory_vec_rowids
-    WHERE rowid IN (SELECT value FROM json_each(?))
+    WHERE rowid IN (SELECT value FROM json_each(?1)) AND chunk_id BETWEEN 1 AND ?2
+    AND chunk_offset BETWEEN 0 AND ?2
 """
 _VECTORS = "memory_vec_vector_chunks00"
 _LOADED_AT_ONCE = 4_096  # vectors decoded together: 6 MB of 384 numbers each
+_LARGEST = 2**31 - 1  # that `Places` hold
 _SPARSE = 4  # rows with higher numbers than so many times the vectors are not remembered
 
 
@@ -105,7 +107,7 @@ class VectorRows:
         places[near] = self._places[rowids[near]]
         missing = {rowid: place for place, rowid in enumerate(rowids.tolist()) if not places[place, 0]}
         if missing:
-            listed = connection.execute(_PLACES, (json.dumps(list(missing)),)).fetchall()
+            listed = connection.execute(_PLACES, (json.dumps(list(missing)), _LARGEST)).fetchall()
             for rowid, chunk, offset in cast("list[tuple[int, int, int]]", listed):
                 places[missing[rowid]] = chunk, offset
                 if rowid < len(self._places):

@@ -158,6 +158,7 @@ class VectorIndex:
         """Return the vectors, read when they are first needed."""
         if self._loaded is None:
             assert self._dimension is not None, "there are vectors"
+            self._parts.clear()  # they hold the vectors as they were
             count = int(connection.execute("SELECT count(*) FROM memory_vec_rowids").get)
             limit = self._resident_bytes // (4 * self._dimension)
             resident = ResidentVectors(self._dimension, count, limit)
@@ -169,7 +170,7 @@ class VectorIndex:
     def _part(self, resident: ResidentVectors, choice: Choice) -> Part:
         """Return what a choice is of the vectors, as it was remembered if that is still so."""
         known = self._parts.get(choice)
-        if known is None or not known.is_of(resident):
+        if known is None or known.versions != (resident.version, choice.version):
             known = Part(resident, choice)
             if known.count <= EXACT_LIMIT:  # of more the signs take too much memory
                 self._parts[choice] = known
@@ -182,18 +183,19 @@ class VectorIndex:
 
 
 class Part:
-    """What a choice is of the resident vectors: `positions`, None where most are chosen, and `signs`."""
+    """What a choice is of the resident vectors: `positions`, None where most are chosen, and `signs`.
+
+    It is no longer so where `versions`, theirs and the choice's, are others. The choice itself is not held:
+    the part is known by it, and forgotten with it.
+    """
 
     def __init__(self, resident: ResidentVectors, choice: Choice) -> None:
         few = not choice.everything and 2 * choice.count < resident.size
         self.positions = resident.positions(choice.rowids) if few else None
         self.count = resident.size if self.positions is None else len(self.positions)
-        self._resident, self._choice = resident, choice
-        self._versions = resident.version, choice.version
-
-    def is_of(self, resident: ResidentVectors) -> bool:
-        """Tell whether it is what the choice is now, of these vectors."""
-        return self._resident is resident and self._versions == (resident.version, self._choice.version)
+        self.versions = resident.version, choice.version
+        self._resident = resident
+        self._others = None if few else ~(resident.alive & choice.has(resident.rowids))
 
     @cached_property
     def signs(self) -> Signs:
@@ -202,8 +204,8 @@ class Part:
 
     def among(self, numbers: NDArray[Any], lowest: float) -> NDArray[Any]:
         """Return what was found out of each vector, and `lowest` of those that are not chosen, or gone."""
-        if self.positions is None:
-            numbers[~(self._resident.alive & self._choice.has(self._resident.rowids))] = lowest
+        if self._others is not None:
+            numbers[self._others] = lowest
         return numbers
 
 
