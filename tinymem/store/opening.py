@@ -37,7 +37,6 @@ class OpenFile:
         resident_bytes: int = RESIDENT_BYTES,
     ) -> None:
         self.path = os.fspath(path)
-        self._place = os.path.realpath(self.path)
         self._key = check_key(key, self.path)
         self._busy_timeout_s = busy_timeout_s
         self._quota = quota
@@ -46,6 +45,7 @@ class OpenFile:
         self._resident_bytes = resident_bytes
         self._held = Held(resident_bytes)
         self._connection: apsw.Connection | None = self._connected()
+        self._place = self._connection.filename
         forking.watch(self)
         try:
             with self._open() as connection:
