@@ -275,7 +275,10 @@ def test_a_phrase_that_nobody_chosen_can_hold_is_not_looked_for(
         for where in (EVERYTHING, BO):
             assert store.keyword_matches(query, where, 9) == by_fts5(store, query, where)
     assert read == ["green tea", "green tea"]
-    assert store.keyword_matches("green tea", Where("m.user_id = ?", ("nobody",)), 9) == []
+    nobody = Where("m.user_id = ?", ("nobody",))
+    with monkeypatch.context() as patch:
+        patch.setattr(phrases.Phrases, "_count", lambda *asked: pytest.fail(f"{asked} was counted"))
+        assert store.keyword_matches("東京 green tea", nobody, 9) == []
     assert read == ["green tea", "green tea"]
 
 

@@ -71,8 +71,11 @@ class Phrases:
 
         The commonest words are left out where there would be more than `most` pairs of a word and a memory,
         and the commonest phrases likewise; the rarest stays. A phrase that no chosen memory can hold, as the
-        words tell that were read, is not looked for. What is named twice counts twice.
+        words tell that were read, is not looked for; where none is chosen, nothing is. What is named twice
+        counts twice.
         """
+        if not choice.everything and not choice.count:
+            return []
         self._tokens |= {phrase: self._tokenize(phrase) for phrase in phrases}
         alone = [phrase for phrase in phrases if len(self._tokens[phrase]) == 1]
         words = self._rarest([*alone, *self._beside(alone, most, near)], most)
