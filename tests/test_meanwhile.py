@@ -195,8 +195,9 @@ atexit.register(lambda: print(memory.search("tea", user_id="ana")["results"][0][
 def test_an_interrupted_search_ends_the_interpreter_in_order(tmp_path: Path) -> None:
     """No thread is left inside the engine, which would abort the process."""
     code = """
-import sys
+import signal, sys
 from tinymem import Memory
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background work is told to ignore it
 with Memory(sys.argv[1]) as memory:
     memory.add("likes tea", user_id="ana", infer=False)
     embed = memory._embedder.embed
@@ -215,5 +216,8 @@ with Memory(sys.argv[1]) as memory:
     assert running.stdout.readline() == "embedding\n"
     time.sleep(0.3)
     running.send_signal(signal.SIGINT)
-    assert running.communicate(timeout=60)[0] == "interrupted\n"
+    try:
+        assert running.communicate(timeout=60)[0] == "interrupted\n"
+    finally:
+        running.kill()
     assert running.returncode == 0
