@@ -90,7 +90,7 @@ def follow_up(connection: apsw.Connection, changes: Iterable[Change]) -> None:
     ids = {record.id for record in records}
     followed = {record.follows for record in records if record.follows is not None}
     rows = affected(connection, ids | followed)
-    # All are read before the commit: after one beside an open reading SQLite 3.54.0 lets no table go any more.
+    # Read to the end: after a commit beside an open reading SQLite 3.54.0 lets no table go any more.
     alone = {int(row) for row, *_ in connection.execute(_ALONE, (json.dumps(sorted(ids)),))}
     if followed or rows.difference(alone):
         reindex(connection, rows)
