@@ -307,7 +307,7 @@ def test_within_is_what_plain_python_says(said, first, last):
     with Memory(":memory:", embedder=HashEmbedder(), categorize=False) as memory:
         for number, (when, dated) in enumerate(said):
             text = f"Met {number}" + (" on 3 May 2024" if dated else "")
-            memory.add(text, user_id="ana", timestamp=f"{when}T23:59:59.5+00:00", infer=False)
+            memory.add(text, user_id="ana", timestamp=f"{when}T23:59:59.500000+00:00", infer=False)
         records = memory._store.select(within_where(first, last))
         expected = {
             f"Met {number}" + (" on 3 May 2024" if dated else "")
