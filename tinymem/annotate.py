@@ -60,16 +60,19 @@ class Annotator:
         """
         fresh = [place for place, change in enumerate(changes) if has_new_text(change)]
         done = list(changes)
-        if missing is None:
+
+        def find_days() -> None:
             for place in fresh:
                 done[place] = dated(done[place], said_at(done[place]))
+
+        if missing is None:
+            find_days()
         else:
-            with meanwhile(
-                lambda: [dated(changes[place], said_at(changes[place])) for place in fresh]
-            ) as days:
+            with meanwhile(find_days) as found:
                 vectors = missing()
-            for place, change in zip(fresh, days.result(), strict=True):
-                done[place] = replace(change, vector=vectors.get(record_of(change).text))
+            found.result()
+            for place in fresh:
+                done[place] = replace(done[place], vector=vectors.get(record_of(done[place]).text))
         if self.categorizer is not None:
             self._categorize(done, fresh)
         names = self._relate(done, fresh) if self.relate is not None else {}

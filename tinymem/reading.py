@@ -110,11 +110,12 @@ class Reading(Understanding):
         wanted = arguments.parse_fields(fields)
         form = (arguments.parse_output_format(output_format), self._graph_wanted(enable_graph))
         with self._store.as_of(moment) as store:
-            meant = self._asked(asked, store, condition, today, most)
             if wished and self._reranker is not None:
+                meant = self._asked(asked, store, condition, today, judged(most))
                 found = search_store(store, meant, condition, limit=judged(most))
                 found = reranked(found, asked, self._reranker, limit=most, threshold=least)
             else:
+                meant = self._asked(asked, store, condition, today, most)
                 found = search_store(store, meant, condition, limit=most, threshold=least)
         results = [render.render_fields(render.render_hit(hit, explaining), wanted) for hit in found]
         return render.render_results(results, [hit.record for hit in found], *form)

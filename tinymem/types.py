@@ -251,7 +251,7 @@ class Reply:
 
 
 class Embedder(Protocol):
-    """Turns text into vectors, for any thread: a search asks on one of its own while it looks for words."""
+    """Turns text into vectors."""
 
     @property
     def identity(self) -> Mapping[str, Any]:

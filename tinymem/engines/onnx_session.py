@@ -18,7 +18,7 @@ from weakref import WeakValueDictionary
 import numpy as np
 from numpy.typing import NDArray
 
-from tinymem.engines.catalog import compare_files, file_sha256, known_sha256
+from tinymem.engines.catalog import compare_files, known_sha256
 from tinymem.engines.cores import usable_cores
 from tinymem.engines.int8_check import int8_products_are_exact
 from tinymem.engines.manifest import shared_files
@@ -149,7 +149,7 @@ def load_graph(path: Path, threads: int, shared: Mapping[str, Path] | None = Non
 
 def shared_vocabulary(path: Path) -> Vocabulary:
     """Return the tokenizer in a file, one object for all files that hold the same: it takes 6 MB."""
-    digest = file_sha256(path)
+    digest = known_sha256(path)
     vocabulary = _VOCABULARIES.get(digest)
     if vocabulary is None:
         vocabulary = _VOCABULARIES[digest] = Vocabulary(load_tokenizer(path))

@@ -98,18 +98,21 @@ def examine_keywords(connection: apsw.Connection) -> Iterator[str]:
             f"CREATE VIRTUAL TABLE temp.again USING fts5(text, context, content='', tokenize='{TOKENIZER}')"
         )
         connection.execute("CREATE VIRTUAL TABLE temp.again_words USING fts5vocab(temp, again, 'instance')")
-        connection.execute("CREATE VIRTUAL TABLE temp.words USING fts5vocab(main, memory_fts, 'instance')")
         older = unsourced(connection)
         rows = ((row, text, "" if row in older else around) for row, text, around in indexed_rows(connection))
         connection.executemany("INSERT INTO temp.again(rowid, text, context) VALUES (?, ?, ?)", rows)
         for one, other, complaint in (
-            ("again_words", "words", "a memory in row {} is not in the keyword index as it reads"),
-            ("words", "again_words", "the keyword index holds words for row {} that no memory there has"),
+            ("again_words", "indexed_places", "a memory in row {} is not in the keyword index as it reads"),
+            (
+                "indexed_places",
+                "again_words",
+                "the keyword index holds words for row {} that no memory there has",
+            ),
         ):
             for (rowid,) in connection.execute(_DIFFERENCE.format(one=one, other=other)):
                 yield complaint.format(rowid)
     finally:
-        for table in ("words", "again_words", "again"):
+        for table in ("again_words", "again"):
             connection.execute(f"DROP TABLE IF EXISTS temp.{table}")
 
 

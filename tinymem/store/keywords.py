@@ -128,12 +128,17 @@ def _parts(word: str) -> tuple[str, ...]:
 
 
 def _segments(text: str) -> Iterator[tuple[tuple[str, ...], int]]:
+    """Fold a text and cut it."""
+    return _cut(_fold(text))
+
+
+def _cut(folded: str) -> Iterator[tuple[tuple[str, ...], int]]:
     """Yield each word as its parts with 0, each run without spaces as its characters with a gram size.
 
     Two characters make a word in Chinese, Japanese and Korean; in Thai and its neighbours, where
     vowels and tones are characters of their own, three say about as much.
     """
-    for piece in _fold(text).split():
+    for piece in folded.split():
         if piece.isalnum() and piece.isascii():
             yield (piece[:MAX_WORD_CHARACTERS],), 0
             continue
@@ -161,7 +166,7 @@ def index_text(text: str) -> str:
     if folded.isascii() and _JOINERS.isdisjoint(folded):  # nothing but words
         return " ".join([word[:MAX_WORD_CHARACTERS] for word in folded.split()])
     tokens: list[str] = []
-    for parts, gram in _segments(text):
+    for parts, gram in _cut(folded):
         tokens += parts
         if not gram and (joined := _joined(parts)):
             tokens.append(joined)

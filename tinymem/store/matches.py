@@ -6,6 +6,7 @@ The cost is the number of postings read (about 0.2 ms for 1,000), so it has a bo
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import lru_cache
 
 import apsw
 
@@ -36,7 +37,12 @@ def score_matches(
 
 
 def _sought(query: str, where: Where) -> Sought:
+    return Sought(_phrases(query), where, AROUND_WEIGHT, MAX_POSTINGS, near_words)
+
+
+@lru_cache(maxsize=8)
+def _phrases(query: str) -> tuple[str, ...]:
+    """Return what a query asks for; one search asks of its best, and again of what else it found."""
     expression = match_query(query)
     # No term holds what separates them: they are quoted, and in small letters.
-    phrases = () if expression is None else tuple(term.strip('"') for term in expression.split(" OR "))
-    return Sought(phrases, where, AROUND_WEIGHT, MAX_POSTINGS, near_words)
+    return () if expression is None else tuple(term.strip('"') for term in expression.split(" OR "))

@@ -46,11 +46,9 @@ class Posting:
 
     def often(self, rowids: Rowids) -> NDArray[np.float64]:
         """Return how often it stands in each of these memories."""
-        if not len(self.rowids):
-            return np.zeros(len(rowids), dtype=np.float64)
-        places = np.searchsorted(self.rowids, rowids)
-        places[places == len(self.rowids)] = 0
-        found: NDArray[np.float64] = self.frequencies[places] * (self.rowids[places] == rowids)
+        places, there = _places_in(self.rowids, rowids)
+        found = np.zeros(len(rowids), dtype=np.float64)
+        found[there] = self.frequencies[places[there]]
         return found
 
 
@@ -168,12 +166,16 @@ def _by_rarity(counted: tuple[int, str]) -> tuple[int, str]:
 
 def among(rowids: Rowids, others: Rowids) -> NDArray[np.bool_]:
     """Tell of each of these rows whether it is one of others, which ascend."""
-    if not len(others):
-        return np.zeros(len(rowids), dtype=np.bool_)
+    return _places_in(others, rowids)[1]
+
+
+def _places_in(others: Rowids, rowids: Rowids) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
+    """Return where each of these rows stands among others, which ascend, and whether it does."""
     places = np.searchsorted(others, rowids)
+    if not len(others):
+        return places, np.zeros(len(rowids), dtype=np.bool_)
     places[places == len(others)] = 0
-    found: NDArray[np.bool_] = others[places] == rowids
-    return found
+    return places, others[places] == rowids
 
 
 def _posting(places: NDArray[np.int64], around: float) -> Posting:
